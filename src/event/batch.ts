@@ -1,0 +1,267 @@
+// The columnar batch: the one form that events have in memory, in the log and towards DuckDB. No event is an object on the hot path.
+// All text columns hold codes (code.ts) into the batch's own word list. Column groups that few events have are there only in batches
+// that need them. A batch belongs to one lane; partition, offset and arrival are given by the log when it is appended.
+
+import { ABSENT, FIRST_WORD, integerCode, textOf } from "./code.ts";
+
+/** What a batch carries: events, or a mark that moves the lane's time (its one `eventTime`) or ends the lane. */
+export type Control = "events" | "time_mark" | "end_mark";
+
+/** Lane of events that come in as they happen; every replay source has a lane of its own. */
+export const LIVE = "live";
+
+/** price: integers of 1/10,000, NaN where absent; quantity: integers, NaN where absent. */
+export interface PurchaseColumns {
+  price: Float64Array;
+  quantity: Float64Array;
+  orderId: Uint32Array;
+  currency: Uint32Array;
+}
+
+/** Text codes; `ip` is masked before it gets here. */
+export interface VisitorColumns {
+  userId: Uint32Array;
+  ip: Uint32Array;
+  userAgent: Uint32Array;
+  referrer: Uint32Array;
+  platform: Uint32Array;
+  page: Uint32Array;
+}
+
+/** source: text codes; row: ordinal of the event in its source, -1 where absent; eventId: text codes. */
+export interface IdentityColumns {
+  source: Uint32Array;
+  row: Float64Array;
+  eventId: Uint32Array;
+}
+
+/** The columns of `count` events. eventTime: ms since the epoch. session, item, category, properties: text codes. */
+export interface EventColumns {
+  readonly count: number;
+  readonly words: readonly string[];
+  readonly kind: Uint8Array;
+  readonly eventTime: Float64Array;
+  readonly session: Uint32Array;
+  readonly item: Uint32Array;
+  readonly category: Uint32Array;
+  readonly purchase: Readonly<PurchaseColumns> | null;
+  readonly visitor: Readonly<VisitorColumns> | null;
+  readonly identity: Readonly<IdentityColumns> | null;
+  /** Canonical JSON of the event's `properties`. */
+  readonly properties: Uint32Array | null;
+}
+
+/** Columns with their place in the log. `firstOffset` numbers the first event in its partition, the others follow. */
+export interface EventBatch extends EventColumns {
+  readonly control: Control;
+  readonly lane: string;
+  readonly partition: number;
+  readonly firstOffset: number;
+  /** Wall clock at append, ms since the epoch. */
+  readonly arrival: number;
+}
+
+/** The columns of a batch that the log has not taken yet. */
+export type PendingBatch = Omit<EventBatch, "firstOffset" | "arrival">;
+
+const purchaseTexts = ["orderId", "currency"] as const;
+const visitorTexts = ["userId", "ip", "userAgent", "referrer", "platform", "page"] as const;
+export { purchaseTexts, visitorTexts };
+
+/** Bytes that one event takes in an encoded batch at the most, its words apart. */
+const ROW_BYTES = 8 + 1 + 3 * 4;
+const PURCHASE_BYTES = 2 * 8 + 2 * 4;
+const VISITOR_BYTES = 6 * 4;
+const IDENTITY_BYTES = 8 + 2 * 4;
+
+/** A growing set of columns with a word list of its own. Rows are pushed, then their optional columns are set by row number. */
+export class ColumnBuilder implements EventColumns {
+  count = 0;
+  readonly words: string[] = [];
+  kind: Uint8Array;
+  eventTime: Float64Array;
+  session: Uint32Array;
+  item: Uint32Array;
+  category: Uint32Array;
+  purchase: PurchaseColumns | null = null;
+  visitor: VisitorColumns | null = null;
+  identity: IdentityColumns | null = null;
+  properties: Uint32Array | null = null;
+  #codes = new Map<string, number>();
+  #wordBytes = 0;
+  #capacity: number;
+
+  constructor(capacity = 64) {
+    this.#capacity = capacity;
+    this.kind = new Uint8Array(capacity);
+    this.eventTime = new Float64Array(capacity);
+    this.session = new Uint32Array(capacity);
+    this.item = new Uint32Array(capacity);
+    this.category = new Uint32Array(capacity);
+  }
+
+  /** The code of `text`, adding it to the word list where it has to be. */
+  code(text: string): number {
+    const integer = integerCode(text);
+    return integer >= 0 ? integer : this.wordCode(text);
+  }
+
+  /** As `code`, for a text that is known not to be a canonical integer below 2^31. */
+  wordCode(text: string): number {
+    let code = this.#codes.get(text);
+    if (code === undefined) {
+      code = FIRST_WORD + this.words.length;
+      this.words.push(text);
+      this.#codes.set(text, code);
+      this.#wordBytes += 3 * text.length + 4;
+    }
+    return code;
+  }
+
+  /** Adds an event and returns its row number. */
+  push(kind: number, eventTime: number, session: number, item: number, category: number): number {
+    if (this.count === this.#capacity) this.#grow(this.#capacity * 2);
+    const row = this.count++;
+    this.kind[row] = kind;
+    this.eventTime[row] = eventTime;
+    this.session[row] = session;
+    this.item[row] = item;
+    this.category[row] = category;
+    return row;
+  }
+
+  /** Takes the last row back; words that it added stay. */
+  pop(): void {
+    const row = --this.count;
+    if (this.purchase) clearRow(this.purchase, row);
+    if (this.visitor) clearRow(this.visitor, row);
+    if (this.identity) clearRow(this.identity, row);
+    if (this.properties) this.properties[row] = ABSENT;
+  }
+
+  /** The purchase columns, made when first asked for. */
+  withPurchase(): PurchaseColumns {
+    return this.purchase ??= {
+      price: new Float64Array(this.#capacity).fill(NaN),
+      quantity: new Float64Array(this.#capacity).fill(NaN),
+      orderId: absent(this.#capacity),
+      currency: absent(this.#capacity),
+    };
+  }
+
+  /** The visitor columns, made when first asked for. */
+  withVisitor(): VisitorColumns {
+    return this.visitor ??= {
+      userId: absent(this.#capacity),
+      ip: absent(this.#capacity),
+      userAgent: absent(this.#capacity),
+      referrer: absent(this.#capacity),
+      platform: absent(this.#capacity),
+      page: absent(this.#capacity),
+    };
+  }
+
+  /** The identity columns, made when first asked for. */
+  withIdentity(): IdentityColumns {
+    return this.identity ??= {
+      source: absent(this.#capacity),
+      row: new Float64Array(this.#capacity).fill(-1),
+      eventId: absent(this.#capacity),
+    };
+  }
+
+  /** The properties column, made when first asked for. */
+  withProperties(): Uint32Array {
+    return this.properties ??= absent(this.#capacity);
+  }
+
+  /** Bytes that these columns take in an encoded batch, at the most. */
+  get bytesMax(): number {
+    const row = ROW_BYTES + (this.purchase ? PURCHASE_BYTES : 0) + (this.visitor ? VISITOR_BYTES : 0) +
+      (this.identity ? IDENTITY_BYTES : 0) + (this.properties ? 4 : 0);
+    return 1024 + this.count * row + this.#wordBytes;
+  }
+
+  /** Copies one row of `from`. `memo` maps words of `from` to codes here: all 0 at first, as long as `from.words`, one per pair. */
+  copyRow(from: EventColumns, row: number, memo: Uint32Array): void {
+    const code = (given: number) => given < FIRST_WORD || given === ABSENT ? given : this.#memoised(from, given, memo);
+    const at = this.push(from.kind[row], from.eventTime[row], code(from.session[row]), code(from.item[row]), code(from.category[row]));
+    if (from.purchase !== null && !isNaN(from.purchase.price[row])) {
+      const to = this.withPurchase();
+      to.price[at] = from.purchase.price[row];
+      to.quantity[at] = from.purchase.quantity[row];
+      for (const name of purchaseTexts) to[name][at] = code(from.purchase[name][row]);
+    }
+    if (from.visitor !== null) {
+      const to = this.withVisitor();
+      for (const name of visitorTexts) to[name][at] = code(from.visitor[name][row]);
+    }
+    if (from.identity !== null) {
+      const to = this.withIdentity();
+      to.source[at] = code(from.identity.source[row]);
+      to.row[at] = from.identity.row[row];
+      to.eventId[at] = code(from.identity.eventId[row]);
+    }
+    if (from.properties !== null) this.withProperties()[at] = code(from.properties[row]);
+  }
+
+  #memoised(from: EventColumns, given: number, memo: Uint32Array): number {
+    const at = given - FIRST_WORD;
+    return memo[at] ||= this.wordCode(from.words[at]);
+  }
+
+  #grow(capacity: number): void {
+    this.#capacity = capacity;
+    this.kind = grown(this.kind, capacity);
+    this.eventTime = grown(this.eventTime, capacity);
+    this.session = grown(this.session, capacity);
+    this.item = grown(this.item, capacity);
+    this.category = grown(this.category, capacity);
+    for (const group of [this.purchase, this.visitor, this.identity] as (Record<string, Float64Array | Uint32Array> | null)[]) {
+      for (const name in group) {
+        const from = group[name].length;
+        group[name] = grown(group[name], capacity);
+        group[name].fill(name === "row" ? -1 : group[name] instanceof Float64Array ? NaN : ABSENT, from);
+      }
+    }
+    if (this.properties) {
+      const from = this.properties.length;
+      this.properties = grown(this.properties, capacity);
+      this.properties.fill(ABSENT, from);
+    }
+  }
+}
+
+function absent(capacity: number): Uint32Array {
+  return new Uint32Array(capacity).fill(ABSENT);
+}
+
+function clearRow(group: object, row: number): void {
+  for (const [name, column] of Object.entries(group) as [string, Float64Array | Uint32Array][]) {
+    column[row] = name === "row" ? -1 : column instanceof Float64Array ? NaN : ABSENT;
+  }
+}
+
+function grown<T extends Uint8Array | Float64Array | Uint32Array>(column: T, capacity: number): T {
+  const larger = new (column.constructor as new (length: number) => T)(capacity);
+  larger.set(column as never);
+  return larger;
+}
+
+/** A batch that carries no event but a mark at `time` for one lane of one partition. It takes one offset. */
+export function markBatch(control: "time_mark" | "end_mark", lane: string, partition: number, time: number): PendingBatch {
+  const columns = new ColumnBuilder(1);
+  columns.push(0, time, ABSENT, ABSENT, ABSENT);
+  return pendingBatch(columns, lane, partition, control);
+}
+
+/** The columns as a batch for one lane and partition; they are shared, not copied. */
+export function pendingBatch(columns: EventColumns, lane: string, partition: number, control: Control = "events"): PendingBatch {
+  const { count, words, kind, eventTime, session, item, category, purchase, visitor, identity, properties } = columns;
+  return { count, words, kind, eventTime, session, item, category, purchase, visitor, identity, properties, lane, partition, control };
+}
+
+/** The text of `column[row]`, or null. */
+export function columnText(batch: EventColumns, column: Uint32Array | undefined, row: number): string | null {
+  return column === undefined ? null : textOf(batch.words, column[row]);
+}

@@ -1,0 +1,295 @@
+// The binary form of a batch: what the log stores. One version byte, one checksum over all of it, columns packed by what they hold.
+// What always holds: decode(encode(batch)) equals the batch; damaged bytes never decode, they throw.
+
+import { crc32 } from "node:zlib";
+import { assert } from "../assert.ts";
+import { GuardianError } from "../errors.ts";
+import { type Control, type EventBatch, type PendingBatch, visitorTexts } from "./batch.ts";
+
+/** Version of the layout below. A reader refuses a larger one. */
+export const CODEC_VERSION = 1;
+
+// Header, little endian: 0 version, 1 control, 2 groups, 3 lane bytes, 4 checksum u32, 8 count u32, 12 words u32, 16 first offset f64,
+// 24 arrival f64, 32 partition u32, 36 bytes of all words u32, 40 lane, then word lengths (u16 each), words, columns.
+const HEADER_BYTES = 40;
+const CHECKSUM_AT = 4;
+const OFFSET_AT = 16;
+const ARRIVAL_AT = 24;
+
+const controls: readonly Control[] = ["events", "time_mark", "end_mark"];
+const PURCHASE_GROUP = 1, VISITOR_GROUP = 2, IDENTITY_GROUP = 4, PROPERTIES_GROUP = 8;
+
+// A u32 column: one value, a table of up to 256 values with a byte a row, or the values. A f64 column: one value, u32 above a base, or the values.
+const CONSTANT = 0, TABLE = 1, PLAIN = 2, ABOVE_BASE = 3;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+let scratch = new Uint8Array(256 * 1024);
+let view = new DataView(scratch.buffer);
+
+/** Encodes a batch; `sealed` later gives it its offset and arrival. The bytes are the caller's own. */
+export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
+  const { count, words } = batch;
+  let bytesMax = HEADER_BYTES + 256 + count * 80;
+  for (const word of words) bytesMax += 2 + 3 * word.length;
+  if (bytesMax > scratch.length) {
+    scratch = new Uint8Array(2 * bytesMax);
+    view = new DataView(scratch.buffer);
+  }
+  const lane = encoder.encode(batch.lane);
+  assert(lane.length < 256, "a lane's name has fewer than 256 bytes");
+  scratch[0] = CODEC_VERSION;
+  scratch[1] = controls.indexOf(batch.control);
+  scratch[2] = (batch.purchase ? PURCHASE_GROUP : 0) | (batch.visitor ? VISITOR_GROUP : 0) | (batch.identity ? IDENTITY_GROUP : 0) |
+    (batch.properties ? PROPERTIES_GROUP : 0);
+  scratch[3] = lane.length;
+  view.setUint32(8, count, true);
+  view.setUint32(12, words.length, true);
+  view.setFloat64(OFFSET_AT, 0, true);
+  view.setFloat64(ARRIVAL_AT, 0, true);
+  view.setUint32(32, batch.partition, true);
+  let at = HEADER_BYTES;
+  scratch.set(lane, at);
+  at += lane.length;
+  let lengthAt = at;
+  at += 2 * words.length;
+  const wordsAt = at;
+  for (const word of words) {
+    const { written } = encoder.encodeInto(word, scratch.subarray(at));
+    assert(written < 65536, "a word has fewer than 65,536 bytes");
+    view.setUint16(lengthAt, written, true);
+    lengthAt += 2;
+    at += written;
+  }
+  view.setUint32(36, at - wordsAt, true);
+  at = putU32(at, Uint32Array.from(batch.kind.subarray(0, count)), count);
+  at = putF64(at, batch.eventTime, count);
+  at = putU32(at, batch.session, count, false);
+  at = putU32(at, batch.item, count, false);
+  at = putU32(at, batch.category, count);
+  if (batch.purchase) {
+    at = putF64(at, batch.purchase.price, count);
+    at = putF64(at, batch.purchase.quantity, count);
+    at = putU32(at, batch.purchase.orderId, count);
+    at = putU32(at, batch.purchase.currency, count);
+  }
+  if (batch.visitor) {
+    for (const name of visitorTexts) at = putU32(at, batch.visitor[name], count);
+  }
+  if (batch.identity) {
+    at = putU32(at, batch.identity.source, count);
+    at = putF64(at, batch.identity.row, count);
+    at = putU32(at, batch.identity.eventId, count, false);
+  }
+  if (batch.properties) at = putU32(at, batch.properties, count);
+  return scratch.slice(0, at);
+}
+
+/** Writes offset and arrival into encoded bytes, and the checksum over the whole. */
+export function seal(bytes: Uint8Array, firstOffset: number, arrival: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  view.setFloat64(OFFSET_AT, firstOffset, true);
+  view.setFloat64(ARRIVAL_AT, arrival, true);
+  view.setUint32(CHECKSUM_AT, checksum(bytes), true);
+}
+
+function checksum(bytes: Uint8Array): number {
+  return crc32(bytes.subarray(CHECKSUM_AT + 4), crc32(bytes.subarray(0, CHECKSUM_AT)));
+}
+
+/** Decodes what `encode` and `seal` made. Throws `corrupt` on damage and `newer_format` on a version to come. */
+export function decode(bytes: Uint8Array): EventBatch {
+  if (bytes.length < HEADER_BYTES) {
+    throw new GuardianError("corrupt", `Cannot read a batch: ${bytes.length} bytes are less than its header`);
+  }
+  if (bytes[0] > CODEC_VERSION) {
+    throw new GuardianError("newer_format", `Cannot read a batch of version ${bytes[0]}: this program reads up to ${CODEC_VERSION}`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (view.getUint32(CHECKSUM_AT, true) !== checksum(bytes)) {
+    throw new GuardianError("corrupt", "Cannot read a batch: its checksum does not match");
+  }
+  const count = view.getUint32(8, true), wordCount = view.getUint32(12, true), groups = bytes[2];
+  let at = HEADER_BYTES;
+  const lane = decoder.decode(bytes.subarray(at, at += bytes[3]));
+  const words = readWords(bytes, view, at, wordCount, view.getUint32(36, true));
+  const source: Cursor = { bytes, view, at: at + 2 * wordCount + view.getUint32(36, true) };
+  const kind = Uint8Array.from(takeU32(source, count));
+  const batch: EventBatch = {
+    control: controls[bytes[1]],
+    lane,
+    partition: view.getUint32(32, true),
+    firstOffset: view.getFloat64(OFFSET_AT, true),
+    arrival: view.getFloat64(ARRIVAL_AT, true),
+    count,
+    words,
+    kind,
+    eventTime: takeF64(source, count),
+    session: takeU32(source, count),
+    item: takeU32(source, count),
+    category: takeU32(source, count),
+    purchase: groups & PURCHASE_GROUP
+      ? {
+        price: takeF64(source, count),
+        quantity: takeF64(source, count),
+        orderId: takeU32(source, count),
+        currency: takeU32(source, count),
+      }
+      : null,
+    visitor: groups & VISITOR_GROUP
+      ? {
+        userId: takeU32(source, count),
+        ip: takeU32(source, count),
+        userAgent: takeU32(source, count),
+        referrer: takeU32(source, count),
+        platform: takeU32(source, count),
+        page: takeU32(source, count),
+      }
+      : null,
+    identity: groups & IDENTITY_GROUP
+      ? { source: takeU32(source, count), row: takeF64(source, count), eventId: takeU32(source, count) }
+      : null,
+    properties: groups & PROPERTIES_GROUP ? takeU32(source, count) : null,
+  };
+  assert(source.at === bytes.length, "a batch is read to its end");
+  return batch;
+}
+
+function readWords(bytes: Uint8Array, view: DataView, at: number, wordCount: number, wordBytes: number): string[] {
+  const words: string[] = new Array(wordCount);
+  let from = at + 2 * wordCount;
+  // Words of ASCII alone are cut from one decoded text; else each is decoded by itself.
+  const all = decoder.decode(bytes.subarray(from, from + wordBytes));
+  const ascii = all.length === wordBytes;
+  for (let i = 0, char = 0; i < wordCount; i++) {
+    const length = view.getUint16(at + 2 * i, true);
+    words[i] = ascii ? all.slice(char, char + length) : decoder.decode(bytes.subarray(from, from + length));
+    char += length;
+    from += length;
+  }
+  return words;
+}
+
+/** `tabled`: whether a column of few values is likely enough to look for them. */
+function putU32(at: number, column: Uint32Array, count: number, tabled = true): number {
+  const first = column[0];
+  let same = 1;
+  while (same < count && column[same] === first) same++;
+  if (same === count) {
+    scratch[at] = CONSTANT;
+    view.setUint32(at + 1, first, true);
+    return at + 5;
+  }
+  if (tabled && count > 8) {
+    const end = putTable(at, column, count);
+    if (end > 0) return end;
+  }
+  scratch[at] = PLAIN;
+  scratch.set(new Uint8Array(column.buffer, column.byteOffset, 4 * count), at + 1);
+  return at + 1 + 4 * count;
+}
+
+const SLOTS = 1024;
+const slotValue = new Uint32Array(SLOTS), slotPlace = new Uint16Array(SLOTS), tableValues = new Uint32Array(256);
+
+/** Writes a table column, or returns 0 when there are more than 256 values. */
+function putTable(at: number, column: Uint32Array, count: number): number {
+  slotPlace.fill(0);
+  const rowsAt = at + 2 + 4 * 256;
+  let size = 0;
+  for (let row = 0; row < count; row++) {
+    const value = column[row];
+    let slot = Math.imul(value, 0x9e3779b1) >>> 22;
+    while (slotPlace[slot] !== 0 && slotValue[slot] !== value) slot = (slot + 1) & (SLOTS - 1);
+    if (slotPlace[slot] === 0) {
+      if (size === 256) return 0;
+      slotValue[slot] = value;
+      tableValues[size++] = value;
+      slotPlace[slot] = size;
+    }
+    scratch[rowsAt + row] = slotPlace[slot] - 1;
+  }
+  scratch[at] = TABLE;
+  scratch[at + 1] = size - 1;
+  for (let i = 0; i < size; i++) view.setUint32(at + 2 + 4 * i, tableValues[i], true);
+  const end = at + 2 + 4 * size;
+  scratch.copyWithin(end, rowsAt, rowsAt + count);
+  return end + count;
+}
+
+function putF64(at: number, column: Float64Array, count: number): number {
+  let least = Infinity, most = -Infinity, whole = true;
+  for (let row = 0; row < count; row++) {
+    const value = column[row];
+    if (value < least) least = value;
+    if (value > most) most = value;
+    if (!Number.isInteger(value)) whole = false;
+  }
+  if (whole && least === most) {
+    scratch[at] = CONSTANT;
+    view.setFloat64(at + 1, least, true);
+    return at + 9;
+  }
+  if (whole && most - least < 4294967296) {
+    scratch[at] = ABOVE_BASE;
+    view.setFloat64(at + 1, least, true);
+    at += 9;
+    for (let row = 0; row < count; row++, at += 4) view.setUint32(at, column[row] - least, true);
+    return at;
+  }
+  scratch[at] = PLAIN;
+  scratch.set(new Uint8Array(column.buffer, column.byteOffset, 8 * count), at + 1);
+  return at + 1 + 8 * count;
+}
+
+interface Cursor {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  at: number;
+}
+
+function takeU32(from: Cursor, count: number): Uint32Array {
+  const mode = from.bytes[from.at++];
+  if (mode === CONSTANT) {
+    const value = from.view.getUint32(from.at, true);
+    from.at += 4;
+    return new Uint32Array(count).fill(value);
+  }
+  if (mode === TABLE) {
+    const size = from.bytes[from.at] + 1;
+    const values = new Uint32Array(copied(from.bytes, from.at + 1, 4 * size));
+    const rows = from.at + 1 + 4 * size;
+    const column = new Uint32Array(count);
+    for (let row = 0; row < count; row++) column[row] = values[from.bytes[rows + row]];
+    from.at = rows + count;
+    return column;
+  }
+  assert(mode === PLAIN, "a u32 column has a known mode");
+  const column = new Uint32Array(copied(from.bytes, from.at, 4 * count));
+  from.at += 4 * count;
+  return column;
+}
+
+function takeF64(from: Cursor, count: number): Float64Array {
+  const mode = from.bytes[from.at++];
+  if (mode === PLAIN) {
+    const column = new Float64Array(copied(from.bytes, from.at, 8 * count));
+    from.at += 8 * count;
+    return column;
+  }
+  const base = from.view.getFloat64(from.at, true);
+  from.at += 8;
+  const column = new Float64Array(count);
+  if (mode === CONSTANT) return column.fill(base);
+  assert(mode === ABOVE_BASE, "a f64 column has a known mode");
+  const above = new Uint32Array(copied(from.bytes, from.at, 4 * count));
+  for (let row = 0; row < count; row++) column[row] = base + above[row];
+  from.at += 4 * count;
+  return column;
+}
+
+function copied(bytes: Uint8Array, at: number, length: number): ArrayBuffer {
+  assert(at + length <= bytes.length, "a column lies within its batch");
+  return bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + length) as ArrayBuffer;
+}

@@ -1,0 +1,139 @@
+// Every bound of the product, with its unit, its reason and what happens there. Nothing in the process may grow without one of these.
+// The tests walk this table: a limit that no test holds at -1, 0 and +1 fails the build once it is listed there.
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const limits = {
+  // Events
+  /** Bytes of UTF-8 in a session or item id. Longer: rejected as `too_long`. */
+  idBytesMax: 128,
+  /** Bytes of UTF-8 in a category, event id, order id or currency. Longer: rejected as `too_long`. */
+  shortTextBytesMax: 64,
+  /** Bytes of UTF-8 in a user id. Longer: rejected as `too_long`. */
+  userIdBytesMax: 128,
+  /** Bytes of UTF-8 in user agent, referrer, platform and page. Longer: rejected as `too_long`. */
+  contextBytesMax: 1 * KIB,
+  /** Entries in `properties`, and the bytes of its canonical JSON. More: rejected as `too_large`. */
+  propertiesMax: 16,
+  propertiesBytesMax: 1 * KIB,
+  /** Order items in one transaction. More: rejected as `too_large`. */
+  orderItemsMax: 1000,
+  /** Earliest event time, ms since the epoch (2000-01-01T00:00:00Z). Earlier: rejected as `out_of_range`. */
+  eventTimeMin: 946_684_800_000,
+  /** Latest event time, ms since the epoch (9999-12-31T23:59:59.999Z), whatever the setting for the future says. */
+  eventTimeMax: 253_402_300_799_999,
+  /** Price in the shop's currency; kept as an integer of 1/10,000 that a double holds exactly. Above: rejected. */
+  priceMax: 900_000_000_000,
+  /** Pieces in one purchase. Above: rejected. */
+  quantityMax: 1_000_000_000,
+
+  // Requests
+  /** Bytes of a request body as sent. Above: 413. */
+  bodyBytesMax: 16 * MIB,
+  /** Bytes of a request body once unpacked; a larger one is a bomb or a file for `replay`. Above: 413. */
+  bodyDecodedBytesMax: 64 * MIB,
+  /** Bytes of one line of NDJSON or CSV, without its line end. Longer: that line alone is rejected as `line_too_long`. */
+  lineBytesMax: 64 * KIB,
+  /** Depth of arrays and objects in one JSON event. Deeper: rejected as `too_deep`. */
+  jsonDepthMax: 8,
+  /** Rejected lines told in an answer. The rest is counted, and found in the dead letters. */
+  errorsInAnswerMax: 20,
+  /** Characters of an Idempotency-Key. Longer: 400. */
+  idempotencyKeyCharsMax: 255,
+  /** Requests whose bodies are read or wait for the log at one time. More: 429 with Retry-After. */
+  requestsInFlightMax: 1024,
+  /** Bytes of bodies held for requests at one time, unpacked. More: 429 with Retry-After. */
+  requestBytesInFlightMax: 256 * MIB,
+
+  // Dead letters and late events
+  /** Bytes of the raw line kept in a dead letter. Longer: cut, and marked as cut. */
+  deadLetterRawBytesMax: 8 * KIB,
+  /** Dead letters kept of one request or one source; what is beyond is counted alone, and the answer says so. */
+  deadLettersPerSourceMax: 1000,
+  /** Dead letters kept in all, and their age in days. The oldest go first. */
+  deadLettersMax: 10_000,
+  deadLettersKeepDays: 30,
+  /** Late events kept, the oldest go first; the lake has them all. */
+  lateEventsMax: 10_000,
+
+  // Batches and the log
+  /** Events in one log value: the decode of one stays under a millisecond. */
+  batchEventsMax: 4096,
+  /** Bytes of one encoded batch; a Deno KV value holds 64 KiB with its own overhead. */
+  batchBytesMax: 60 * KIB,
+  /** Bytes of encoded batches in one commit; a Deno KV commit holds 800 KiB. Beyond: several commits in order. */
+  commitBytesMax: 700 * KIB,
+  /** Deno KV: mutations, checks and key bytes in one atomic commit (the stricter of the local and the shared one). */
+  commitMutationsMax: 1000,
+  commitChecksMax: 10,
+  commitKeyBytesMax: 80 * KIB,
+  /** Bytes of one Deno KV value. */
+  kvValueBytesMax: 60 * KIB,
+  /** Partitions of a data folder; fixed when it is made. */
+  partitionsMax: 64,
+  /** Bytes of decoded batches that the log keeps in memory for its readers. Older ones are read from the file. */
+  logCacheBytesMax: 48 * MIB,
+  /** Events that the slower reader may be behind before intake waits (replay) or answers 429 (HTTP). */
+  readerLagEventsMax: 2_000_000,
+  /** The log keeps what is behind a reader, and besides this much for recovery: hours, and bytes in all. */
+  logKeepHours: 24,
+  logKeepBytes: 2 * 1024 * MIB,
+
+  // Identity
+  /** Event ids remembered, and for how many hours of arrival. The oldest hours go first; `/health` tells the span covered. */
+  eventIdsMax: 8_000_000,
+  eventIdsKeepHours: 24,
+  /** Idempotency keys remembered, and for how many hours. */
+  idempotencyKeysMax: 1_000_000,
+  idempotencyKeysKeepHours: 24,
+  /** Replay sources remembered (kept for ever: a source is one file). Beyond: a new source is refused by `replay`. */
+  sourcesMax: 100_000,
+
+  // The engine
+  /** Allowed lateness, ms of event time. */
+  latenessMs: 10_000,
+  /** How far ahead of its arrival a live event may push the watermark, ms. */
+  liveAheadMs: 5_000,
+  /** Silence of the live lane before a time mark, ms of the monotonic clock. */
+  idleMs: 15_000,
+  /** Sessions in one 30 s pane of one partition and lane. Beyond: those with the fewest clicks are forgotten, and counted as `evicted`. */
+  paneSessionsMax: 262_144,
+  /** Open 30 s panes of one partition and lane; only hostile time stamps need more. Beyond: the event is counted as `evicted`. */
+  panesMax: 4096,
+  /** Sessions of one pane whose single clicks are followed one by one. Beyond: counted as `evicted`. */
+  paneHotSessionsMax: 16_384,
+  /** Words (ids that are not small integers) that the engine of one partition knows; unused ones are dropped beyond. */
+  engineWordsMax: 1_048_576,
+  /** Lanes with open windows in one partition. Beyond: a new replay is refused. */
+  lanesMax: 64,
+  /** Clicks shown as evidence of an anomaly: the last ones of its window. */
+  evidenceMax: 20,
+  /** Distinct items counted exactly in a window; beyond, `unique_items_capped` is true. */
+  uniqueItemsMax: 256,
+  /** Anomaly records in one commit: ten kilobytes each at the most. */
+  anomaliesPerCommitMax: 50,
+
+  // The lake
+  /** Rows that the archiver gathers before it writes part files. */
+  partRowsMax: 1_000_000,
+  /** Part files listed for one UTC day, across its hours and both tables, in one manifest page chain. */
+  partsPerDayMax: 20_000,
+  /** Small files of one hour before they are compacted into one. */
+  partsPerHourMax: 8,
+  /** Memory DuckDB may use, in MiB; beyond it spills into the data folder. */
+  duckdbMemoryMib: 512,
+
+  // Reading
+  /** Rows in one page of a list, by default and at the most. Above: 400. */
+  pageRowsDefault: 100,
+  pageRowsMax: 1000,
+  /** Hours in one timeline. Above: 400. */
+  timelineHoursMax: 24 * 31,
+
+  // Replay
+  /** Displacement that a replay mends with its reorder buffer, ms of event time; beyond it the file is sorted on disk. */
+  reorderMs: 60_000,
+  /** Rows in memory while a file is brought into order. */
+  sortRowsMax: 524_288,
+} as const;
