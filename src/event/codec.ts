@@ -10,11 +10,13 @@ import { type Control, type EventBatch, type PendingBatch, visitorTexts } from "
 export const CODEC_VERSION = 1;
 
 // Header, little endian: 0 version, 1 control, 2 groups, 3 lane bytes, 4 checksum u32, 8 count u32, 12 words u32, 16 first offset f64,
-// 24 arrival f64, 32 partition u32, 36 bytes of all words u32, 40 lane, then word lengths (u16 each), words, columns.
-const HEADER_BYTES = 40;
+// 24 arrival f64, 32 partition u32, 36 bytes of all words u32, 40 bytes of the partition's log before this batch f64, 48 lane, then word
+// lengths (u16 each), words, columns.
+const HEADER_BYTES = 48;
 const CHECKSUM_AT = 4;
 const OFFSET_AT = 16;
 const ARRIVAL_AT = 24;
+const BYTES_BEFORE_AT = 40;
 
 const controls: readonly Control[] = ["events", "time_mark", "end_mark"];
 const PURCHASE_GROUP = 1, VISITOR_GROUP = 2, IDENTITY_GROUP = 4, PROPERTIES_GROUP = 8;
@@ -48,6 +50,7 @@ export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
   view.setUint32(12, words.length, true);
   view.setFloat64(OFFSET_AT, 0, true);
   view.setFloat64(ARRIVAL_AT, 0, true);
+  view.setFloat64(BYTES_BEFORE_AT, 0, true);
   view.setUint32(32, batch.partition, true);
   let at = HEADER_BYTES;
   scratch.set(lane, at);
@@ -86,11 +89,12 @@ export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
   return scratch.slice(0, at);
 }
 
-/** Writes offset and arrival into encoded bytes, and the checksum over the whole. */
-export function seal(bytes: Uint8Array, firstOffset: number, arrival: number): void {
+/** Writes a batch's place in the log into its encoded bytes, and the checksum over the whole. */
+export function seal(bytes: Uint8Array, firstOffset: number, arrival: number, bytesBefore = 0): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   view.setFloat64(OFFSET_AT, firstOffset, true);
   view.setFloat64(ARRIVAL_AT, arrival, true);
+  view.setFloat64(BYTES_BEFORE_AT, bytesBefore, true);
   view.setUint32(CHECKSUM_AT, checksum(bytes), true);
 }
 
@@ -98,8 +102,26 @@ function checksum(bytes: Uint8Array): number {
   return crc32(bytes.subarray(CHECKSUM_AT + 4), crc32(bytes.subarray(0, CHECKSUM_AT)));
 }
 
-/** Decodes what `encode` and `seal` made. Throws `corrupt` on damage and `newer_format` on a version to come. */
-export function decode(bytes: Uint8Array): EventBatch {
+/** Where an encoded batch stands in its log. bytesBefore: bytes of the partition's batches before it, trimmed ones too. */
+export interface Place {
+  readonly count: number;
+  readonly firstOffset: number;
+  readonly arrival: number;
+  readonly bytesBefore: number;
+}
+
+/** Reads the place of an encoded batch without its columns. Throws as `decode`. */
+export function placeOf(bytes: Uint8Array): Place {
+  const view = checkedView(bytes);
+  return {
+    count: view.getUint32(8, true),
+    firstOffset: view.getFloat64(OFFSET_AT, true),
+    arrival: view.getFloat64(ARRIVAL_AT, true),
+    bytesBefore: view.getFloat64(BYTES_BEFORE_AT, true),
+  };
+}
+
+function checkedView(bytes: Uint8Array): DataView {
   if (bytes.length < HEADER_BYTES) {
     throw new GuardianError("corrupt", `Cannot read a batch: ${bytes.length} bytes are less than its header`);
   }
@@ -110,6 +132,12 @@ export function decode(bytes: Uint8Array): EventBatch {
   if (view.getUint32(CHECKSUM_AT, true) !== checksum(bytes)) {
     throw new GuardianError("corrupt", "Cannot read a batch: its checksum does not match");
   }
+  return view;
+}
+
+/** Decodes what `encode` and `seal` made. Throws `corrupt` on damage and `newer_format` on a version to come. */
+export function decode(bytes: Uint8Array): EventBatch {
+  const view = checkedView(bytes);
   const count = view.getUint32(8, true), wordCount = view.getUint32(12, true), groups = bytes[2];
   let at = HEADER_BYTES;
   const lane = decoder.decode(bytes.subarray(at, at += bytes[3]));

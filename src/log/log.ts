@@ -10,15 +10,24 @@ export interface Appended {
   readonly arrival: number;
 }
 
+/** A batch and its encoded bytes, which the log seals with offset and arrival. */
+export interface EncodedBatch {
+  readonly batch: PendingBatch;
+  readonly bytes: Uint8Array;
+}
+
 export interface EventLog {
   readonly partitions: number;
 
   /**
-   * Appends batches in order and resolves once they would survive a kill -9. All of them go in one commit when they fit
-   * limits.commitBytesMax, else in several: then a failure may leave a first part in. `note` (at most limits.kvValueBytesMax) is kept
-   * with the first commit and given back by `notes`. Throws `storage_failing`; whether it landed is then known after `resync`.
+   * Appends batches in order, all of them or none, and resolves once they would survive a kill -9. Encoded they must fit
+   * limits.commitBytesMax. `note` is kept with them (limits.kvValueBytesMax at the most) and given back by `notes`.
+   * Throws `storage_failing`: whether it landed is then told by `resync`, which must come before the next append.
    */
-  append(batches: readonly PendingBatch[], note?: Uint8Array): Promise<Appended>;
+  append(batches: readonly EncodedBatch[], note?: Uint8Array): Promise<Appended>;
+
+  /** After a failed append: finds the true end, and returns the batches that landed without having been acknowledged. */
+  resync(): Promise<readonly EventBatch[]>;
 
   /** The offset that the next event of a partition will get. */
   end(partition: number): number;

@@ -58,10 +58,16 @@ export const stateKeys = {
   replay: (file: string) => ["replay", file],
   replays: () => ["replay"],
 
-  /** The lake's manifest: root, one page chain per UTC day, the archiver's intent, files waiting to be deleted. */
+  /** The lake's manifest: a root that names one page a month, which names the pages of each UTC day. Pages never change. */
   manifestRoot: () => ["manifest"],
-  manifestPage: (dt: string, page: number) => ["manifest_page", dt, page],
-  manifestPagesOf: (dt: string) => ["manifest_page", dt],
+  manifestMonth: (month: string, page: string) => ["manifest_month", month, page],
+  manifestMonths: () => ["manifest_month"],
+  manifestPage: (dt: string, page: string) => ["manifest_page", dt, page],
   manifestPages: () => ["manifest_page"],
+  /** What the archiver, and what compaction, is about to write. */
   intent: () => ["intent"],
+  compactionIntent: () => ["compaction_intent"],
+  /** Files that compaction replaced, by when it did. */
+  retired: (at: number, number: number) => ["retired", at, number],
+  allRetired: () => ["retired"],
 };

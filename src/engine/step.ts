@@ -1,0 +1,196 @@
+// The speed layer's core: a batch of one partition in, effects out. No I/O, and no clock but event time and the arrival in the batch.
+// What always holds: the effects depend on the log alone, however it is cut into batches and wherever a restart falls.
+// The state is changed in place, for speed; it is owned by one caller.
+
+import { CLICK, kindNames } from "../event/kind.ts";
+import { ABSENT, FIRST_WORD } from "../event/code.ts";
+import { type EventBatch, LIVE } from "../event/batch.ts";
+import { limits } from "../limits.ts";
+import type { AnomalyEffect, Effects } from "./effects.ts";
+import type { HotWindow } from "./hot_window.ts";
+import { Lane } from "./lane.ts";
+import { mix, Sketch, textHash } from "./sketch.ts";
+import { EngineWords } from "./words.ts";
+
+/** Where one lane stood when the bookmark was made. newest: ms of event time. oldestOffset: null when no window was open. */
+export interface LaneBookmark {
+  readonly lane: string;
+  readonly newest: number;
+  readonly oldestOffset: number | null;
+}
+
+/** What a restart needs besides the log. */
+export interface Bookmark {
+  /** The next offset to read. */
+  readonly position: number;
+  readonly lanes: readonly LaneBookmark[];
+  readonly counters: Counters;
+  readonly sessions: Uint8Array;
+}
+
+/** Events read, by kind and fate, since the folder was made. */
+export interface Counters {
+  kinds: number[];
+  late: number;
+  evicted: number;
+}
+
+export class PartitionState {
+  readonly lanes = new Map<string, Lane>();
+  readonly words: EngineWords;
+  position = 0;
+  counters: Counters = { kinds: kindNames.map(() => 0), late: 0, evicted: 0 };
+  sessions = new Sketch();
+  /** Effects are taken in only from this offset on: what lies before it was done by an earlier run. */
+  #quietUntil = 0;
+  #effects: Effects | null = null;
+  #offset = 0;
+  #ordinal = 0;
+
+  constructor(readonly partition: number, private readonly options: { paneSessionsMax?: number; wordsMax?: number } = {}) {
+    this.words = new EngineWords(options.wordsMax);
+  }
+
+  /** The state after a restart: lanes stand where the bookmark says, and their open windows fill again from `readFrom` on. */
+  static from(bookmark: Bookmark, partition: number, options: { paneSessionsMax?: number; wordsMax?: number } = {}): PartitionState {
+    const state = new PartitionState(partition, options);
+    state.counters = structuredClone(bookmark.counters) as Counters;
+    state.sessions = new Sketch(bookmark.sessions.slice());
+    state.#quietUntil = bookmark.position;
+    state.position = bookmark.position;
+    for (const { lane, newest, oldestOffset } of bookmark.lanes) {
+      state.#lane(lane).resume(newest, oldestOffset ?? Infinity);
+      if (oldestOffset !== null && oldestOffset < state.position) state.position = oldestOffset;
+    }
+    return state;
+  }
+
+  bookmark(): Bookmark {
+    const lanes = [...this.lanes.values()].map((lane) => ({ lane: lane.name, newest: lane.newest, oldestOffset: lane.oldestNeeded }));
+    return { position: this.position, lanes, counters: structuredClone(this.counters), sessions: this.sessions.registers.slice() };
+  }
+
+  /** The oldest offset that the log must keep for this state. */
+  get oldestNeeded(): number {
+    let oldest = this.position;
+    for (const lane of this.lanes.values()) oldest = Math.min(oldest, lane.oldestNeeded ?? oldest);
+    return oldest;
+  }
+
+  /** Takes the events of `batch` from `position` on, and adds what they cause to `effects`. */
+  step(batch: EventBatch, effects: Effects): void {
+    const from = this.position - batch.firstOffset;
+    if (from >= batch.count) return;
+    // A batch may reach over the end of what an earlier run has done: its two parts are taken one after the other.
+    const quiet = Math.max(from, Math.min(batch.count, this.#quietUntil - batch.firstOffset));
+    if (from < quiet) this.#range(batch, from, quiet, null);
+    if (quiet < batch.count) this.#range(batch, quiet, batch.count, effects);
+    this.position = batch.firstOffset + batch.count;
+    if (this.words.crowded) this.words.sweep((visit) => this.lanes.forEach((lane) => lane.codes(visit)));
+  }
+
+  /** `effects` is null while windows fill again after a restart: then nothing is counted twice, and only lanes that were open matter. */
+  #range(batch: EventBatch, from: number, to: number, effects: Effects | null): void {
+    if (effects === null) from = Math.max(from, (this.lanes.get(batch.lane)?.fillsFrom ?? Infinity) - batch.firstOffset);
+    if (from >= to) return;
+    this.#effects = effects;
+    this.#offset = batch.firstOffset + from;
+    this.#ordinal = 0;
+    if (batch.control === "events") this.#events(batch, from, to, effects);
+    else if (effects !== null) this.#mark(batch);
+  }
+
+  #mark(batch: EventBatch): void {
+    const lane = this.lanes.get(batch.lane);
+    if (lane === undefined) return;
+    if (batch.control === "time_mark") return lane.advance(batch.eventTime[0]);
+    lane.end();
+    this.lanes.delete(batch.lane);
+  }
+
+  #events(batch: EventBatch, from: number, to: number, effects: Effects | null): void {
+    const lane = this.#lane(batch.lane);
+    const { kind, eventTime, session, item, words } = batch;
+    const ahead = batch.lane === LIVE ? batch.arrival + limits.liveAheadMs : Infinity;
+    const memo = words.length > 0 ? new Uint32Array(words.length) : noWords;
+    const evicted = lane.evicted;
+    for (let row = from; row < to; row++) {
+      const time = eventTime[row];
+      this.#offset = batch.firstOffset + row;
+      this.#ordinal = 0;
+      if (time > lane.newest) lane.advance(time < ahead ? time : ahead);
+      let who = session[row];
+      if (kind[row] !== CLICK) {
+        if (effects !== null) this.#count(kind[row], who, batch);
+        continue;
+      }
+      let what = item[row];
+      if (what >= FIRST_WORD && what !== ABSENT) what = this.words.engineCode(batch, what, memo);
+      if (effects !== null) {
+        this.counters.kinds[CLICK]++;
+        if (time < lane.lateBefore) this.#late(batch, row, lane, effects);
+      }
+      const known = who;
+      if (who >= FIRST_WORD) who = this.words.engineCode(batch, who, memo);
+      if (lane.click(time, who, what, this.#offset) && effects !== null) this.#seen(known, batch);
+    }
+    if (effects !== null) this.counters.evicted += lane.evicted - evicted;
+  }
+
+  #count(kind: number, session: number, batch: EventBatch): void {
+    this.counters.kinds[kind]++;
+    this.#seen(session, batch);
+  }
+
+  #seen(session: number, batch: EventBatch): void {
+    this.sessions.add(session < FIRST_WORD ? mix(session) : textHash(batch.words[session - FIRST_WORD]));
+  }
+
+  #late(batch: EventBatch, row: number, lane: Lane, effects: Effects): void {
+    this.counters.late++;
+    effects.late.push({
+      offset: this.#offset,
+      lane: lane.name,
+      partition: this.partition,
+      session: textIn(batch, batch.session[row])!,
+      item: textIn(batch, batch.item[row]),
+      eventTime: batch.eventTime[row],
+      watermark: lane.watermark,
+      arrival: batch.arrival,
+    });
+  }
+
+  #lane(name: string): Lane {
+    let lane = this.lanes.get(name);
+    if (lane === undefined) {
+      lane = new Lane(name, (status, window) => this.#report(name, status, window), this.options.paneSessionsMax);
+      this.lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  #report(lane: string, status: AnomalyEffect["status"], window: HotWindow): void {
+    if (this.#effects === null) return;
+    this.#effects.anomalies.push({
+      offset: this.#offset,
+      ordinal: this.#ordinal++,
+      status,
+      rule: window.rule,
+      lane,
+      partition: this.partition,
+      session: this.words.text(window.session)!,
+      windowStart: window.start,
+      clicks: window.clicks,
+      uniqueItems: window.uniqueItems,
+      uniqueItemsCapped: window.uniqueItemsCapped,
+      tippedAt: window.tippedAt,
+      evidence: window.evidence().map(({ time, item, offset }) => ({ time, item: this.words.text(item), offset })),
+    });
+  }
+}
+
+const noWords = new Uint32Array(0);
+
+function textIn(batch: EventBatch, code: number): string | null {
+  return code === ABSENT ? null : code < FIRST_WORD ? String(code) : batch.words[code - FIRST_WORD];
+}
