@@ -117,12 +117,24 @@ export const limits = {
   // The lake
   /** Rows that the archiver gathers before it writes part files. */
   partRowsMax: 1_000_000,
-  /** Part files listed for one UTC day, across its hours and both tables, in one manifest page chain. */
-  partsPerDayMax: 20_000,
+  /** Bytes of decoded batches that the archiver gathers before it writes part files, however few rows they are. */
+  gatheredBytesMax: 96 * MIB,
+  /** Part files of one flush. Event times spread over more hours end the flush at the last row that fits. */
+  partsPerFlushMax: 512,
+  /** Part files listed for one UTC day, across its hours and both tables. Beyond: the archiver waits for compaction. */
+  partsPerDayMax: 10_000,
   /** Small files of one hour before they are compacted into one. */
   partsPerHourMax: 8,
-  /** Memory DuckDB may use, in MiB; beyond it spills into the data folder. */
+  /** Rows of a file that compaction makes. An hour with more keeps several files. */
+  compactedRowsMax: 8_000_000,
+  /** How long an hour is left alone after its last append, and how long a replaced file stays for readers that still have it, ms. */
+  compactAfterMs: 10 * 60_000,
+  retiredKeepMs: 60 * 60_000,
+  /** Between two rewrites of `tables.sql` while rows keep coming, ms: the file lists all parts. */
+  tablesEveryMs: 10_000,
+  /** Memory DuckDB may use, in MiB; beyond it spills into the data folder. Threads are few, as the machine is shared with the engine. */
   duckdbMemoryMib: 512,
+  duckdbThreadsMax: 2,
 
   // Reading
   /** Rows in one page of a list, by default and at the most. Above: 400. */

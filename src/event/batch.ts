@@ -68,11 +68,11 @@ const purchaseTexts = ["orderId", "currency"] as const;
 const visitorTexts = ["userId", "ip", "userAgent", "referrer", "platform", "page"] as const;
 export { purchaseTexts, visitorTexts };
 
-/** Bytes that one event takes in an encoded batch at the most, its words apart. */
-const ROW_BYTES = 8 + 1 + 3 * 4;
+/** Bytes that one event is likely to take in an encoded batch, its words apart. */
+const ROW_BYTES = 4 + 1 + 2 * 4 + 1;
 const PURCHASE_BYTES = 2 * 8 + 2 * 4;
-const VISITOR_BYTES = 6 * 4;
-const IDENTITY_BYTES = 8 + 2 * 4;
+const VISITOR_BYTES = 6 * 2;
+const IDENTITY_BYTES = 1 + 2 * 4;
 
 /** A growing set of columns with a word list of its own. Rows are pushed, then their optional columns are set by row number. */
 export class ColumnBuilder implements EventColumns {
@@ -113,14 +113,14 @@ export class ColumnBuilder implements EventColumns {
       code = FIRST_WORD + this.words.length;
       this.words.push(text);
       this.#codes.set(text, code);
-      this.#wordBytes += 3 * text.length + 4;
+      this.#wordBytes += text.length + 4;
     }
     return code;
   }
 
   /** Adds an event and returns its row number. */
   push(kind: number, eventTime: number, session: number, item: number, category: number): number {
-    if (this.count === this.#capacity) this.#grow(this.#capacity * 2);
+    if (this.count === this.#capacity) this.#grow(Math.max(8, this.#capacity * 2));
     const row = this.count++;
     this.kind[row] = kind;
     this.eventTime[row] = eventTime;
@@ -175,37 +175,44 @@ export class ColumnBuilder implements EventColumns {
     return this.properties ??= absent(this.#capacity);
   }
 
-  /** Bytes that these columns take in an encoded batch, at the most. */
-  get bytesMax(): number {
+  /** Bytes that these columns are likely to take in an encoded batch. */
+  get bytesLikely(): number {
     const row = ROW_BYTES + (this.purchase ? PURCHASE_BYTES : 0) + (this.visitor ? VISITOR_BYTES : 0) +
       (this.identity ? IDENTITY_BYTES : 0) + (this.properties ? 4 : 0);
     return 1024 + this.count * row + this.#wordBytes;
   }
 
   /** Copies one row of `from`. `memo` maps words of `from` to codes here: all 0 at first, as long as `from.words`, one per pair. */
-  copyRow(from: EventColumns, row: number, memo: Uint32Array): void {
-    const code = (given: number) => given < FIRST_WORD || given === ABSENT ? given : this.#memoised(from, given, memo);
-    const at = this.push(from.kind[row], from.eventTime[row], code(from.session[row]), code(from.item[row]), code(from.category[row]));
+  copyRow(from: EventColumns, row: number, memo: Uint32Array): number {
+    const at = this.push(
+      from.kind[row],
+      from.eventTime[row],
+      this.#translated(from, from.session[row], memo),
+      this.#translated(from, from.item[row], memo),
+      this.#translated(from, from.category[row], memo),
+    );
     if (from.purchase !== null && !isNaN(from.purchase.price[row])) {
       const to = this.withPurchase();
       to.price[at] = from.purchase.price[row];
       to.quantity[at] = from.purchase.quantity[row];
-      for (const name of purchaseTexts) to[name][at] = code(from.purchase[name][row]);
+      for (const name of purchaseTexts) to[name][at] = this.#translated(from, from.purchase[name][row], memo);
     }
     if (from.visitor !== null) {
       const to = this.withVisitor();
-      for (const name of visitorTexts) to[name][at] = code(from.visitor[name][row]);
+      for (const name of visitorTexts) to[name][at] = this.#translated(from, from.visitor[name][row], memo);
     }
     if (from.identity !== null) {
       const to = this.withIdentity();
-      to.source[at] = code(from.identity.source[row]);
+      to.source[at] = this.#translated(from, from.identity.source[row], memo);
       to.row[at] = from.identity.row[row];
-      to.eventId[at] = code(from.identity.eventId[row]);
+      to.eventId[at] = this.#translated(from, from.identity.eventId[row], memo);
     }
-    if (from.properties !== null) this.withProperties()[at] = code(from.properties[row]);
+    if (from.properties !== null) this.withProperties()[at] = this.#translated(from, from.properties[row], memo);
+    return at;
   }
 
-  #memoised(from: EventColumns, given: number, memo: Uint32Array): number {
+  #translated(from: EventColumns, given: number, memo: Uint32Array): number {
+    if (given < FIRST_WORD || given === ABSENT) return given;
     const at = given - FIRST_WORD;
     return memo[at] ||= this.wordCode(from.words[at]);
   }

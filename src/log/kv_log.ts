@@ -178,6 +178,11 @@ export class KvLog implements EventLog {
     });
   }
 
+  /** The number of the newest note. */
+  get lastNote(): number {
+    return this.#nextNote - 1;
+  }
+
   /** Every note that is kept, oldest first, with its number. */
   async *notes(): AsyncGenerator<{ seq: number; note: Uint8Array }> {
     for await (const { key, value } of this.kv.list<Uint8Array>({ prefix: logKeys.notes() })) yield { seq: key[1] as number, note: value };

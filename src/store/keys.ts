@@ -19,18 +19,17 @@ export const logKeys = {
 export const stateKeys = {
   meta: () => ["meta"],
 
-  /** Position and counters of the engine in one partition. */
+  /** Bookmark of the engine in one partition. */
   engine: (partition: number) => ["engine", partition],
-  /** Windows of one lane: oldest offset needed, watermark. */
-  bookmark: (partition: number, lane: string) => ["bookmark", partition, lane],
-  bookmarks: (partition: number) => ["bookmark", partition],
-  /** Last effect committed of one partition. */
+  /** Number of the last effect of one partition that is stored: { offset, ordinal }. */
   effects: (partition: number) => ["effects", partition],
 
   anomaly: (windowStart: number, id: string) => ["anomaly", windowStart, id],
   anomalies: () => ["anomaly"],
   anomalyOfSession: (session: string, windowStart: number, id: string) => ["anomaly_session", session, windowStart, id],
   anomaliesOfSession: (session: string) => ["anomaly_session", session],
+  anomalyByDetection: (detectedAt: number, id: string) => ["anomaly_detected", detectedAt, id],
+  anomaliesByDetection: () => ["anomaly_detected"],
   /** Confirmed anomalies by type, and by hour of window start. */
   anomalyTypes: () => ["anomaly_types"],
   anomalyHour: (hour: number) => ["anomaly_hour", hour],
@@ -38,22 +37,23 @@ export const stateKeys = {
   /** Next number of the live feed. */
   feed: () => ["feed"],
 
-  lateEvent: (partition: number, offset: number) => ["late", partition, offset],
+  lateEvent: (arrival: number, partition: number, offset: number) => ["late", arrival, partition, offset],
   lateEvents: () => ["late"],
 
   deadLetter: (seq: number) => ["dead", seq],
   deadLetters: () => ["dead"],
-  /** Dead letters that a source has had, so that a retry does not write them twice. */
+  /** How many dead letters a source has had, so that a retry does not write them twice. */
   deadLettersOf: (source: string) => ["dead_of", source],
   deadLetterCounts: () => ["dead_counts"],
 
-  /** Pages of event ids, and what they cover. */
+  /** Pages of event ids, and what they cover: { covered, firstPage, nextPage, seed }. */
   identityPage: (page: number) => ["identity", page],
-  identityPages: () => ["identity"],
   identityRoot: () => ["identity_root"],
-  /** High-water mark of rows of one source, by partition. */
+  /** Rows of one source that are in the log, by partition. */
   source: (source: string) => ["source", source],
   sources: () => ["source"],
+  /** Whether the end of a source is in the log. */
+  sourceEnd: (source: string) => ["source_end", source],
   /** A replay's decisions that must not change until it is finished. */
   replay: (file: string) => ["replay", file],
   replays: () => ["replay"],

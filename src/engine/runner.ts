@@ -1,0 +1,222 @@
+// Runs the engine over the log: reads batches, steps each partition's state, stores what that causes, and keeps a bookmark.
+// What always holds: effects are stored before the bookmark that passes them; a restart derives the same effects again, and those that are
+// stored already are passed over. It never looks at the wall clock to decide anything.
+
+import type { Clock } from "../clock.ts";
+import { GuardianError, reasonOf } from "../errors.ts";
+import { LIVE } from "../event/batch.ts";
+import type { EventLog, Progress } from "../log/log.ts";
+import type { LogLine } from "../log_line.ts";
+import type { AnomalyStore } from "../store/anomalies.ts";
+import { commit } from "../store/commit.ts";
+import { stateKeys } from "../store/keys.ts";
+import type { LateEventStore } from "../store/late_events.ts";
+import { type Effects, noEffects } from "./effects.ts";
+import { type Bookmark, type Counters, PartitionState } from "./step.ts";
+
+const BOOKMARK_MS = 1_000;
+const RETRY_MS = [100, 500, 2_000, 5_000];
+/** Events stepped before effects are stored and others get their turn. */
+const STEP_EVENTS = 16_384;
+
+/** What `/health` tells of one partition. */
+export interface EngineReport {
+  readonly partition: number;
+  readonly position: number;
+  readonly end: number;
+  readonly lanes: number;
+  readonly open_panes: number;
+  readonly live_watermark: string | null;
+}
+
+/** What recovery found. */
+export interface EngineRecovery {
+  readonly events: number;
+  readonly seconds: number;
+}
+
+export class EngineRunner implements Progress {
+  readonly #states: PartitionState[] = [];
+  readonly #bookmarked: number[] = [];
+  readonly #needed: number[] = [];
+  readonly #stored: number[] = [];
+  #lastBookmark: number;
+  #failing: string | null = null;
+  /** What had to be read again at start. */
+  recovery: EngineRecovery = { events: 0, seconds: 0 };
+
+  private constructor(
+    private readonly log: EventLog,
+    private readonly state: Deno.Kv,
+    private readonly anomalies: AnomalyStore,
+    private readonly lateEvents: LateEventStore,
+    private readonly clock: Clock,
+    private readonly logLine: LogLine,
+  ) {
+    this.#lastBookmark = clock.monotonic();
+  }
+
+  /** Loads the bookmarks and fills the windows that were open again from the log. */
+  static async open(
+    log: EventLog,
+    state: Deno.Kv,
+    anomalies: AnomalyStore,
+    lateEvents: LateEventStore,
+    clock: Clock,
+    logLine: LogLine,
+  ): Promise<EngineRunner> {
+    const runner = new EngineRunner(log, state, anomalies, lateEvents, clock, logLine);
+    const started = clock.monotonic();
+    let events = 0;
+    for (let p = 0; p < log.partitions; p++) {
+      const { value } = await state.get<Bookmark>(stateKeys.engine(p));
+      const partition = value === null ? new PartitionState(p) : PartitionState.from(value, p);
+      const position = value?.position ?? 0;
+      runner.#states.push(partition);
+      runner.#bookmarked.push(position);
+      runner.#needed.push(partition.position);
+      runner.#stored.push(position);
+      while (partition.position < position) {
+        const before = partition.position;
+        // Batches end at bookmarks, for a bookmark is made between batches; so nothing beyond it is taken here.
+        for (const batch of await log.read(p, partition.position)) if (batch.firstOffset < position) partition.step(batch, noEffects());
+        events += partition.position - before;
+      }
+    }
+    runner.recovery = { events, seconds: (clock.monotonic() - started) / 1000 };
+    return runner;
+  }
+
+  position(partition: number): number {
+    return this.#states[partition].position;
+  }
+
+  /** The offset of a partition up to which all effects are stored. */
+  stored(partition: number): number {
+    return this.#stored[partition];
+  }
+
+  /** The oldest offset that a restart would read: the log must keep it. */
+  needed(partition: number): number {
+    return this.#needed[partition];
+  }
+
+  /** Why effects cannot be stored at present, or null. */
+  get failing(): string | null {
+    return this.#failing;
+  }
+
+  /** Events read since the folder was made, all partitions together. */
+  get counters(): Counters {
+    const all = this.#states.map((state) => state.counters);
+    return {
+      kinds: all[0].kinds.map((_, kind) => all.reduce((sum, { kinds }) => sum + kinds[kind], 0)),
+      late: all.reduce((sum, { late }) => sum + late, 0),
+      evicted: all.reduce((sum, { evicted }) => sum + evicted, 0),
+    };
+  }
+
+  /** Different sessions since the folder was made, about; a session is in one partition only. */
+  get sessions(): number {
+    return this.#states.reduce((sum, state) => sum + state.sessions.count, 0);
+  }
+
+  /** Newest event time of the live lane in a partition, and whether a window of it is open. */
+  live(partition: number): { newest: number; open: boolean } {
+    const lane = this.#states[partition].lanes.get(LIVE);
+    return { newest: lane?.newest ?? -Infinity, open: lane?.open ?? false };
+  }
+
+  /** Lanes with windows that are not closed, in the partition where there are most. */
+  get lanes(): number {
+    return Math.max(...this.#states.map((state) => state.lanes.size));
+  }
+
+  report(): EngineReport[] {
+    return this.#states.map((state, partition) => {
+      const watermark = state.lanes.get(LIVE)?.watermark ?? -Infinity;
+      return {
+        partition,
+        position: state.position,
+        end: this.log.end(partition),
+        lanes: state.lanes.size,
+        open_panes: [...state.lanes.values()].reduce((sum, lane) => sum + lane.panes, 0),
+        live_watermark: Number.isFinite(watermark) ? new Date(watermark).toISOString() : null,
+      };
+    });
+  }
+
+  /** Follows the log until the signal aborts; then stores a last bookmark. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (!(await this.catchUp(signal))) await this.log.grown(signal);
+    }
+    await this.bookmark();
+  }
+
+  /** Reads what there is; returns whether there was anything. */
+  async catchUp(signal?: AbortSignal): Promise<boolean> {
+    let any = false;
+    for (const state of this.#states) {
+      if (signal?.aborted) break;
+      if (state.position >= this.log.end(state.partition)) continue;
+      any = true;
+      await this.#advance(state, signal);
+    }
+    if (any && this.clock.monotonic() - this.#lastBookmark >= BOOKMARK_MS) await this.#retried(() => this.bookmark(), signal);
+    // An append may have come in while this one was waiting elsewhere.
+    return any || this.#states.some((state) => state.position < this.log.end(state.partition));
+  }
+
+  async #advance(state: PartitionState, signal?: AbortSignal): Promise<void> {
+    const batches = await this.#retried(() => this.log.read(state.partition, state.position), signal);
+    if (batches === undefined) return;
+    let effects: Effects = noEffects(), events = 0;
+    for (const batch of batches) {
+      state.step(batch, effects);
+      events += batch.count;
+      if (events < STEP_EVENTS) continue;
+      await this.#store(state.partition, effects, signal);
+      effects = noEffects();
+      events = 0;
+    }
+    await this.#store(state.partition, effects, signal);
+    // Others get their turn: requests, and the archiver.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async #store(partition: number, { anomalies, late }: Effects, signal?: AbortSignal): Promise<void> {
+    if (late.length > 0) await this.#retried(() => this.lateEvents.add(late), signal);
+    if (anomalies.length > 0) await this.#retried(() => this.anomalies.apply(partition, anomalies), signal);
+    this.#stored[partition] = this.#states[partition].position;
+  }
+
+  /** Tries until it works: effects have to be stored in order, so nothing goes on before. Gives up only when the process stops. */
+  async #retried<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
+    for (let tries = 0;; tries++) {
+      try {
+        const result = await work();
+        this.#failing = null;
+        return result;
+      } catch (failure) {
+        if (!(failure instanceof GuardianError) || failure.code !== "storage_failing") throw failure;
+        this.#failing = reasonOf(failure);
+        this.logLine("error", "engine_storage_failing", { reason: this.#failing, tries });
+        if (signal?.aborted) throw failure;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]));
+      }
+    }
+  }
+
+  /** Stores where each partition stands. Effects up to there have to be stored. */
+  async bookmark(): Promise<void> {
+    this.#lastBookmark = this.clock.monotonic();
+    for (const state of this.#states) {
+      if (state.position === this.#bookmarked[state.partition]) continue;
+      const bookmark = state.bookmark();
+      await commit(this.state, { sets: [{ key: stateKeys.engine(state.partition), value: bookmark }] });
+      this.#bookmarked[state.partition] = bookmark.position;
+      this.#needed[state.partition] = state.oldestNeeded;
+    }
+  }
+}

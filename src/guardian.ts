@@ -1,0 +1,238 @@
+// The running product over one data folder: it owns the log, both readers and the stores, starts them in the right order, and stops them so
+// that nothing is left half done. It knows nothing of HTTP or of the command line.
+
+import type { Clock } from "./clock.ts";
+import { GuardianError, reasonOf } from "./errors.ts";
+import { CLICK, kindNames, PURCHASE } from "./event/kind.ts";
+import { EngineRunner } from "./engine/runner.ts";
+import { IdleMarks } from "./engine/idle_marks.ts";
+import { Folder, paths } from "./folder.ts";
+import { Archiver } from "./lake/archiver.ts";
+import { compactLake, deleteRetired } from "./lake/compact.ts";
+import { Duck } from "./lake/duckdb.ts";
+import { readRoot } from "./lake/manifest.ts";
+import type { Progress } from "./log/log.ts";
+import { defaultRetention, KvLog, type Retention } from "./log/kv_log.ts";
+import type { LogLine } from "./log_line.ts";
+import { Intake } from "./source/intake.ts";
+import { AnomalyStore } from "./store/anomalies.ts";
+import { DeadLetterStore } from "./store/dead_letters.ts";
+import { LateEventStore } from "./store/late_events.ts";
+
+export interface GuardianOptions {
+  readonly data: string;
+  readonly clock: Clock;
+  readonly logLine: LogLine;
+  /** For a folder that is made new. */
+  readonly partitions: number;
+  /** Make the folder where there is none. */
+  readonly make?: boolean;
+  /** Longest time that a row waits to be archived, ms. */
+  readonly archiveIntervalMs?: number;
+  readonly retention?: Retention;
+}
+
+const TICK_MS = 1_000;
+const TRIM_TICKS = 10;
+const SWEEP_TICKS = 600;
+
+/** State of one part in `/health`: fit, or why not. */
+export type PartState = { readonly status: "ok" } | { readonly status: "failing"; readonly reason: string };
+
+export class Guardian {
+  readonly #stopping = new AbortController();
+  #loops: Promise<void>[] = [];
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #ticking: Promise<void> | null = null;
+  #ticks = 0;
+  #fatal: string | null = null;
+  readonly #idle: IdleMarks;
+
+  private constructor(
+    readonly options: GuardianOptions,
+    readonly folder: Folder,
+    readonly state: Deno.Kv,
+    readonly duck: Duck,
+    readonly log: KvLog,
+    readonly intake: Intake,
+    readonly engine: EngineRunner,
+    readonly archiver: Archiver,
+    readonly anomalies: AnomalyStore,
+    readonly deadLetters: DeadLetterStore,
+    readonly lateEvents: LateEventStore,
+  ) {
+    this.#idle = new IdleMarks(
+      {
+        partitions: log.partitions,
+        live: (p) => engine.live(p),
+        caughtUp: (p) => engine.position(p) === log.end(p),
+        lastLive: (p) => intake.lastLive[p],
+        mark: (p, time) => intake.mark(p, time),
+      },
+      options.clock,
+    );
+  }
+
+  /** Takes the folder and brings everything to where it was. Throws what Folder.take throws, `corrupt` and `storage_failing`. */
+  static async open(options: GuardianOptions): Promise<Guardian> {
+    const { data, clock, logLine } = options;
+    const folder = await Folder.take(data, options.partitions, options.make);
+    const opened: { close(): void }[] = [{ close: () => folder.release() }];
+    try {
+      const started = clock.monotonic();
+      const logFile = await openKv(paths.log(data));
+      opened.push(logFile);
+      const state = await openKv(paths.state(data));
+      opened.push(state);
+      const log = await KvLog.open(logFile, folder.partitions, clock, options.retention ?? defaultRetention);
+      const duck = await Duck.open({ lakeFolder: paths.lake(data), name: "archiver" });
+      opened.push(duck);
+      const archiver = new Archiver({ log, kv: state, duck, clock, logLine, intervalMs: options.archiveIntervalMs });
+      await archiver.recover();
+      const anomalies = await AnomalyStore.open(state, clock);
+      const lateEvents = await LateEventStore.open(state);
+      const deadLetters = await DeadLetterStore.open(state, clock);
+      const engine = await EngineRunner.open(log, state, anomalies, lateEvents, clock, logLine);
+      const readers: Progress[] = [engine, archiver];
+      const intake = await Intake.open(log, state, clock, readers, logLine);
+      logLine("info", "recovered", {
+        events_read_again: engine.recovery.events,
+        seconds: Math.round(clock.monotonic() - started) / 1000,
+      });
+      return new Guardian(options, folder, state, duck, log, intake, engine, archiver, anomalies, deadLetters, lateEvents);
+    } catch (failure) {
+      for (const part of opened.reverse()) part.close();
+      throw failure;
+    }
+  }
+
+  /** Sets the readers and the housekeeping going. */
+  start(): void {
+    const { signal } = this.#stopping;
+    const watched = (name: string, loop: Promise<void>) =>
+      loop.catch((failure) => {
+        this.#fatal = `${name}: ${reasonOf(failure)}`;
+        this.options.logLine("error", "reader_stopped", { reader: name, reason: reasonOf(failure) });
+      });
+    this.#loops = [watched("engine", this.engine.run(signal)), watched("archiver", this.archiver.run(signal))];
+    this.#timer = setInterval(() => this.#ticking ??= this.#tick().finally(() => this.#ticking = null), TICK_MS);
+  }
+
+  async #tick(): Promise<void> {
+    this.#ticks++;
+    try {
+      await this.#idle.tick();
+      await this.intake.checkpoint();
+      if (this.#ticks % TRIM_TICKS === 0) await this.trim();
+      if (this.#ticks % SWEEP_TICKS === 0) await this.#sweep();
+    } catch (failure) {
+      if (this.#stopping.signal.aborted) return;
+      this.options.logLine("error", "housekeeping_failed", { reason: reasonOf(failure) });
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    await this.deadLetters.sweep();
+    const { state: kv, duck } = this, { clock, logLine } = this.options;
+    await compactLake({ kv, duck, clock, logLine });
+    await deleteRetired({ kv, duck, clock, logLine });
+  }
+
+  /** Drops what of the log nobody needs and the retention does not keep. */
+  async trim(): Promise<void> {
+    for (let p = 0; p < this.log.partitions; p++) {
+      await this.log.trim(p, Math.min(this.engine.needed(p), this.archiver.position(p), this.intake.covered(p)));
+    }
+  }
+
+  /** Resolves when the engine has stored the effects of everything that is in the log now. */
+  async caughtUp(): Promise<void> {
+    const ends = Array.from({ length: this.log.partitions }, (_, p) => this.log.end(p));
+    while (ends.some((end, p) => this.engine.stored(p) < end)) {
+      if (this.#fatal !== null) throw new GuardianError("internal", `Cannot go on: ${this.#fatal}`);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  /** Stops gracefully: takes no more, finishes what it took, archives it, writes checkpoints, gives the folder free. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#ticking;
+    await this.intake.close();
+    try {
+      if (this.#loops.length > 0) {
+        await this.caughtUp();
+        await this.archiver.flush();
+      }
+    } catch (failure) {
+      this.options.logLine("error", "drain_failed", { reason: reasonOf(failure) });
+    }
+    this.#stopping.abort();
+    await Promise.all(this.#loops);
+    try {
+      await this.intake.checkpoint();
+      await this.trim();
+    } catch (failure) {
+      this.options.logLine("error", "last_checkpoint_failed", { reason: reasonOf(failure) });
+    }
+    this.log.close();
+    this.state.close();
+    this.duck.close();
+    this.folder.release();
+  }
+
+  /** Each part's state, and the figures that tell how far the readers are. */
+  health(): {
+    status: "ok" | "failing";
+    parts: Record<"log" | "engine" | "archiver", PartState>;
+    lag_events: { engine: number; archiver: number };
+    identity: { event_ids: number; span_hours: number; idempotency_keys: number };
+    engine: ReturnType<EngineRunner["report"]>;
+    recovery: { events_read_again: number; seconds: number };
+  } {
+    const of = (reason: string | null): PartState => reason === null ? { status: "ok" } : { status: "failing", reason };
+    const parts = {
+      log: of(this.intake.failing),
+      engine: of(this.engine.failing ?? this.#fatal),
+      archiver: of(this.archiver.state.failing),
+    };
+    const behind = (reader: Progress) =>
+      Array.from({ length: this.log.partitions }, (_, p) => this.log.end(p) - reader.position(p)).reduce((sum, lag) => sum + lag, 0);
+    return {
+      status: Object.values(parts).every(({ status }) => status === "ok") ? "ok" : "failing",
+      parts,
+      lag_events: { engine: behind(this.engine), archiver: behind(this.archiver) },
+      identity: this.intake.identities,
+      engine: this.engine.report(),
+      recovery: { events_read_again: this.engine.recovery.events, seconds: this.engine.recovery.seconds },
+    };
+  }
+
+  /** Totals since the folder was made. Sessions are counted to within a percent, which `total_sessions_approximate` says. */
+  async stats() {
+    const { kinds, late, evicted } = this.engine.counters;
+    const root = await readRoot(this.state);
+    return {
+      total_anomalies: this.anomalies.total,
+      days_processed: 0,
+      total_clicks: kinds[CLICK],
+      total_purchases: kinds[PURCHASE],
+      total_sessions: this.engine.sessions,
+      total_sessions_approximate: true,
+      total_events: kinds.reduce((sum, count) => sum + count, 0),
+      events_by_kind: Object.fromEntries(kindNames.map((name, kind) => [name, kinds[kind]])),
+      late_events: late,
+      dead_letters: this.deadLetters.refused,
+      evicted_sessions: evicted,
+      lake: { files: root.files, rows: root.rows, bytes: root.bytes },
+    };
+  }
+}
+
+async function openKv(path: string): Promise<Deno.Kv> {
+  try {
+    return await Deno.openKv(path);
+  } catch (cause) {
+    throw new GuardianError("folder_unusable", `Cannot open "${path}": ${reasonOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,147 @@
+// The event ids of the last day: a table of 64-bit hashes of (session, event id), each with the hour it arrived in.
+// 8 bits of a hash choose a segment, 24 and 32 lie in the entry beside the hour. At 8 million ids the chance that any new id is taken for
+// one of them is below one in two million million; the hashes are seeded per folder, so nobody outside can make them meet.
+
+import { limits } from "../limits.ts";
+
+const SEGMENTS = 256;
+const ENTRIES_AT_FIRST = 64;
+/** Hours are kept modulo 255, plus one: 0 is an empty entry. */
+const HOURS = 255;
+
+/** 64 bits of a hash, as two halves. */
+export interface Hash64 {
+  high: number;
+  low: number;
+}
+
+/** Hashes session and event id into `into`: two lanes of multiply and rotate over their UTF-16 units (after MurmurHash3). */
+export function hashEventId(seed: number, session: string, eventId: string, into: Hash64): void {
+  let a = seed ^ 0x9e3779b9, b = Math.imul(seed, 0x85ebca6b) ^ session.length;
+  for (let i = 0; i < session.length; i++) {
+    const unit = session.charCodeAt(i);
+    a = Math.imul(((a ^ unit) << 13) | ((a ^ unit) >>> 19), 0x5bd1e995);
+    b = Math.imul(b ^ unit, 0x27d4eb2d) + 0x165667b1;
+  }
+  a ^= 0x10001;
+  b = Math.imul(b ^ 0x10001, 0xc2b2ae35);
+  for (let i = 0; i < eventId.length; i++) {
+    const unit = eventId.charCodeAt(i);
+    a = Math.imul(((a ^ unit) << 13) | ((a ^ unit) >>> 19), 0x5bd1e995);
+    b = Math.imul(b ^ unit, 0x27d4eb2d) + 0x165667b1;
+    b ^= b >>> 15;
+  }
+  a = Math.imul(a ^ (b >>> 16), 0x85ebca6b);
+  b = Math.imul(b ^ (a >>> 13), 0xc2b2ae35);
+  into.high = (a ^ (a >>> 15) ^ b) >>> 0;
+  into.low = (b ^ (b >>> 16)) >>> 0;
+}
+
+class Segment {
+  /** Pairs: 24 bits of hash and the hour, 32 bits of hash. */
+  entries = new Uint32Array(2 * ENTRIES_AT_FIRST);
+  used = 0;
+}
+
+export class EventIds {
+  readonly #segments: Segment[] = Array.from({ length: SEGMENTS }, () => new Segment());
+  #count = 0;
+  #oldestHour: number;
+  #newestHour: number;
+
+  constructor(
+    hour: number,
+    private readonly most: number = limits.eventIdsMax,
+    private readonly keepHours: number = limits.eventIdsKeepHours,
+  ) {
+    this.#oldestHour = this.#newestHour = hour;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Hours of arrival that are covered, the current one included. */
+  get spanHours(): number {
+    return this.#newestHour - this.#oldestHour + 1;
+  }
+
+  /** The oldest hour (of the epoch) whose ids are remembered. */
+  get oldestHour(): number {
+    return this.#oldestHour;
+  }
+
+  /** Adds a hash that arrived in `hour` (since the epoch). Returns false when it is known already. */
+  add({ high, low }: Hash64, hour: number): boolean {
+    if (hour > this.#newestHour) this.#advance(hour);
+    const segment = this.#segments[high >>> 24];
+    if ((segment.used + 1) * 3 > segment.entries.length) this.#grow(segment);
+    const { entries } = segment, mask = entries.length - 1;
+    const tag = high << 8;
+    let at = (low & (mask >>> 1)) * 2;
+    while (entries[at] !== 0 || entries[at + 1] !== 0) {
+      if (((entries[at] ^ tag) >>> 8) === 0 && entries[at + 1] === low && this.#live(entries[at] & 255)) return false;
+      at = (at + 2) & mask;
+    }
+    entries[at] = tag | stamp(hour);
+    entries[at + 1] = low;
+    segment.used++;
+    if (++this.#count > this.most && this.#oldestHour < this.#newestHour) this.#dropOldestHour();
+    return true;
+  }
+
+  /** Takes a hash back that was added by something that did not come about. */
+  remove({ high, low }: Hash64): void {
+    const segment = this.#segments[high >>> 24];
+    this.#rebuild(segment, segment.entries.length, (tag, found) => found === low && ((tag ^ (high << 8)) >>> 8) === 0);
+  }
+
+  #live(stamped: number): boolean {
+    const age = (stamp(this.#newestHour) - stamped + HOURS) % HOURS;
+    return this.#newestHour - age >= this.#oldestHour;
+  }
+
+  #advance(hour: number): void {
+    this.#newestHour = hour;
+    const oldest = hour - this.keepHours;
+    if (oldest > this.#oldestHour) {
+      this.#oldestHour = oldest;
+      this.#sweep();
+    }
+  }
+
+  #dropOldestHour(): void {
+    this.#oldestHour++;
+    this.#sweep();
+  }
+
+  #sweep(): void {
+    for (const segment of this.#segments) this.#rebuild(segment, segment.entries.length, () => false);
+  }
+
+  #grow(segment: Segment): void {
+    this.#rebuild(segment, segment.entries.length, () => false);
+    if ((segment.used + 1) * 4 > segment.entries.length) this.#rebuild(segment, segment.entries.length * 2, () => false);
+  }
+
+  /** Lays a segment out anew, without what has expired and what `gone` names. */
+  #rebuild(segment: Segment, length: number, gone: (tag: number, low: number) => boolean): void {
+    const old = segment.entries, entries = new Uint32Array(length), mask = length - 1;
+    this.#count -= segment.used;
+    segment.used = 0;
+    for (let from = 0; from < old.length; from += 2) {
+      if ((old[from] === 0 && old[from + 1] === 0) || !this.#live(old[from] & 255) || gone(old[from], old[from + 1])) continue;
+      let at = (old[from + 1] & (mask >>> 1)) * 2;
+      while (entries[at] !== 0 || entries[at + 1] !== 0) at = (at + 2) & mask;
+      entries[at] = old[from];
+      entries[at + 1] = old[from + 1];
+      segment.used++;
+    }
+    segment.entries = entries;
+    this.#count += segment.used;
+  }
+}
+
+function stamp(hour: number): number {
+  return (hour % HOURS) + 1;
+}

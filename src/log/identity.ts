@@ -1,0 +1,126 @@
+// Which events are in the log already: rows of a source by a high-water mark per partition, event ids by their hashes of the last day.
+// The index is asked and changed in the order of the log, by the one who appends. What always holds: once loaded it answers for every event
+// in the log; what an append that failed had put in is taken out again.
+
+import type { EventBatch } from "../event/batch.ts";
+import { ABSENT, FIRST_WORD } from "../event/code.ts";
+import { columnText } from "../event/batch.ts";
+import { EventIds, type Hash64, hashEventId } from "./event_ids.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** A hash that has been added, and its hour: what the checkpoint writes down. */
+export interface AddedId {
+  readonly high: number;
+  readonly low: number;
+  readonly hour: number;
+}
+
+export class IdentityIndex {
+  /** Next row of a source by partition. */
+  readonly #rows = new Map<string, number[]>();
+  readonly #dirty = new Set<string>();
+  #added: AddedId[] = [];
+  /** What an append that is under way has put in, and the rows of its sources before: null where there were none. */
+  #journal: { ids: AddedId[]; rows: Map<string, number[] | null> } | null = null;
+  readonly #hash: Hash64 = { high: 0, low: 0 };
+
+  constructor(private readonly partitions: number, private readonly seed: number, readonly ids: EventIds) {}
+
+  /** Takes what was stored of a source; what the log has shown since stays. */
+  load(source: string, rows: readonly number[]): void {
+    const known = this.#rows.get(source);
+    this.#rows.set(source, rows.map((row, p) => Math.max(row, known?.[p] ?? 0)));
+  }
+
+  /** Next row of a source by partition, or null when nothing of it is known. */
+  rowsOf(source: string): readonly number[] | null {
+    return this.#rows.get(source) ?? null;
+  }
+
+  /** From here on changes can be taken back by `rollback`, until `keep`. */
+  begin(): void {
+    this.#journal = { ids: [], rows: new Map() };
+  }
+
+  keep(): void {
+    if (this.#journal !== null) { for (const id of this.#journal.ids) this.#added.push(id); }
+    this.#journal = null;
+  }
+
+  rollback(): void {
+    if (this.#journal === null) return;
+    for (const id of this.#journal.ids) this.ids.remove(id);
+    for (const [source, rows] of this.#journal.rows) {
+      if (rows === null) this.#rows.delete(source);
+      else this.#rows.set(source, rows);
+    }
+    this.#journal = null;
+  }
+
+  /** Notes row `row` of a source in a partition. Returns false when the log has it already. */
+  admitRow(source: string, partition: number, row: number): boolean {
+    let rows = this.#rows.get(source);
+    if (this.#journal !== null && !this.#journal.rows.has(source)) this.#journal.rows.set(source, rows?.slice() ?? null);
+    if (rows === undefined) this.#rows.set(source, rows = new Array(this.partitions).fill(0));
+    if (row < rows[partition]) return false;
+    rows[partition] = row + 1;
+    this.#dirty.add(source);
+    return true;
+  }
+
+  /** Notes an event id of a session that arrived at `arrival` (ms). Returns false when the log has it already. */
+  admitId(session: string, eventId: string, arrival: number): boolean {
+    hashEventId(this.seed, session, eventId, this.#hash);
+    const hour = Math.floor(arrival / HOUR_MS);
+    if (!this.ids.add(this.#hash, hour)) return false;
+    (this.#journal?.ids ?? this.#added).push({ high: this.#hash.high, low: this.#hash.low, hour });
+    return true;
+  }
+
+  /** Notes all that a batch of the log holds. `known` names sources that need no mark, because they are complete. */
+  absorb(batch: EventBatch, known: (source: string) => boolean): void {
+    const { identity, count, words, session } = batch;
+    if (identity === null || batch.control !== "events") return;
+    for (let row = 0; row < count; row++) {
+      if (identity.eventId[row] !== ABSENT) {
+        const who = session[row] < FIRST_WORD ? String(session[row]) : words[session[row] - FIRST_WORD];
+        this.admitId(who, columnText(batch, identity.eventId, row)!, batch.arrival);
+      }
+      const source = identity.source[row] === ABSENT ? null : columnText(batch, identity.source, row)!;
+      if (source !== null && !known(source)) this.admitRow(source, batch.partition, identity.row[row]);
+    }
+  }
+
+  /** Forgets the marks of a source that is complete. */
+  drop(source: string): void {
+    this.#rows.delete(source);
+    this.#dirty.delete(source);
+  }
+
+  /** What has changed since the last call and is in the log: ids added, and sources with their rows. For the checkpoint. */
+  takeChanges(): Changes {
+    const ids = this.#added;
+    this.#added = [];
+    const sources: [string, number[]][] = [];
+    for (const source of this.#dirty) {
+      const before = this.#journal?.rows.get(source);
+      const rows = before === undefined ? this.#rows.get(source) : before;
+      if (before === undefined) this.#dirty.delete(source);
+      if (rows) sources.push([source, rows.slice()]);
+    }
+    return { ids, sources };
+  }
+
+  /** Takes changes back that could not be written down. */
+  giveBack({ ids, sources }: Changes): void {
+    this.#added = [...ids, ...this.#added];
+    for (const [source] of sources) if (this.#rows.has(source)) this.#dirty.add(source);
+  }
+}
+
+/** What a checkpoint writes: ids in the order in which they came, and next rows of sources by partition. */
+export interface Changes {
+  readonly ids: AddedId[];
+  readonly sources: [string, number[]][];
+}

@@ -1,0 +1,106 @@
+// Keeps the identity index over a restart: added ids are written behind one another as pages, sources as records, and one small root says
+// up to which offsets of the log they reach. What always holds: the root is written last, so a torn checkpoint is the one before it;
+// the log still has everything behind the root.
+
+import { GuardianError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { commit } from "../store/commit.ts";
+import { stateKeys } from "../store/keys.ts";
+import { EventIds } from "./event_ids.ts";
+import { type AddedId, type Changes, IdentityIndex } from "./identity.ts";
+
+/** covered: per partition, the offset up to which the pages hold every id. Pages are numbered [firstPage, nextPage). */
+interface Root {
+  seed: number;
+  covered: number[];
+  firstPage: number;
+  nextPage: number;
+}
+
+const IDS_PER_PAGE = Math.floor((limits.kvValueBytesMax - 256) / 8);
+const SOURCES_PER_COMMIT = 100;
+const HOUR_MS = 3_600_000;
+
+export class IdentityCheckpoint {
+  #pageHours: number[] = [];
+
+  private constructor(private readonly kv: Deno.Kv, readonly index: IdentityIndex, private root: Root) {}
+
+  /** Loads the index as of its last checkpoint. `absorb` of the log from `covered` on is the caller's. */
+  static async load(kv: Deno.Kv, partitions: number, now: number): Promise<IdentityCheckpoint> {
+    const root = (await kv.get<Root>(stateKeys.identityRoot())).value ??
+      { seed: crypto.getRandomValues(new Uint32Array(1))[0], covered: new Array(partitions).fill(0), firstPage: 0, nextPage: 0 };
+    const ids = new EventIds(Math.floor(now / HOUR_MS));
+    const checkpoint = new IdentityCheckpoint(kv, new IdentityIndex(partitions, root.seed, ids), root);
+    for (let page = root.firstPage; page < root.nextPage; page++) {
+      const { value } = await kv.get<Uint8Array>(stateKeys.identityPage(page));
+      if (value === null) throw new GuardianError("corrupt", `Cannot load the identity index: page ${page} is missing`);
+      const words = new Uint32Array(value.slice().buffer);
+      checkpoint.#pageHours.push(words[0]);
+      for (let at = 2; at < words.length; at += 2) ids.add({ high: words[at], low: words[at + 1] }, words[0]);
+    }
+    return checkpoint;
+  }
+
+  /** The offset of a partition up to which the stored index reaches: the log must keep what lies behind it. */
+  covered(partition: number): number {
+    return this.root.covered[partition];
+  }
+
+  /** Reads the stored rows of a source into the index, unless it has them. */
+  async loadSource(source: string): Promise<void> {
+    if (this.index.rowsOf(source) !== null) return;
+    const { value } = await this.kv.get<number[]>(stateKeys.source(source));
+    if (value !== null) this.index.load(source, value);
+  }
+
+  /** Writes what has changed since the last call. covered: per partition, the offset up to which the index knows the log. */
+  async save(covered: readonly number[]): Promise<void> {
+    const changes = this.index.takeChanges();
+    try {
+      await this.#write(covered.slice(), changes);
+    } catch (failure) {
+      this.index.giveBack(changes);
+      throw failure;
+    }
+  }
+
+  async #write(covered: number[], { ids, sources }: Changes): Promise<void> {
+    if (ids.length === 0 && sources.length === 0 && covered.every((end, p) => end === this.root.covered[p])) return;
+    const root: Root = { ...this.root, covered };
+    const hours = this.#pageHours.slice();
+    for (const page of pagesOf(ids)) {
+      await commit(this.kv, { sets: [{ key: stateKeys.identityPage(root.nextPage++), value: new Uint8Array(page.buffer) }] });
+      hours.push(page[0]);
+    }
+    for (let from = 0; from < sources.length; from += SOURCES_PER_COMMIT) {
+      const some = sources.slice(from, from + SOURCES_PER_COMMIT);
+      await commit(this.kv, { sets: some.map(([source, rows]) => ({ key: stateKeys.source(source), value: rows })) });
+    }
+    const expired: Deno.KvKey[] = [];
+    while (expired.length < Math.min(hours.length, 500) && hours[expired.length] < this.index.ids.oldestHour) {
+      expired.push(stateKeys.identityPage(root.firstPage++));
+    }
+    await commit(this.kv, { sets: [{ key: stateKeys.identityRoot(), value: root }], deletes: expired });
+    this.root = root;
+    this.#pageHours = hours.slice(expired.length);
+  }
+}
+
+/** Pages of ids, each of one hour: [hour, 0, high, low, high, low, ...]. */
+function pagesOf(ids: readonly AddedId[]): Uint32Array[] {
+  const pages: Uint32Array[] = [];
+  for (let from = 0; from < ids.length;) {
+    let to = from;
+    while (to < ids.length && to - from < IDS_PER_PAGE && ids[to].hour === ids[from].hour) to++;
+    const page = new Uint32Array(2 + 2 * (to - from));
+    page[0] = ids[from].hour;
+    for (let i = from; i < to; i++) {
+      page[2 + 2 * (i - from)] = ids[i].high;
+      page[3 + 2 * (i - from)] = ids[i].low;
+    }
+    pages.push(page);
+    from = to;
+  }
+  return pages;
+}

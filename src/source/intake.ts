@@ -1,0 +1,387 @@
+// The one way into the log. Requests and replays hand in columns; intake drops what the log has already, splits the rest by partition,
+// and appends many submissions in one commit. What always holds: a submission is answered when all of it is durable; the order of
+// submissions is the order of the log; no event with an identity is appended twice. It knows nothing of HTTP or files.
+
+import type { Clock } from "../clock.ts";
+import { GuardianError, reasonOf } from "../errors.ts";
+import { ColumnBuilder, columnText, type EventBatch, type EventColumns, LIVE, markBatch, pendingBatch } from "../event/batch.ts";
+import { ABSENT, FIRST_WORD } from "../event/code.ts";
+import { encode } from "../event/codec.ts";
+import { limits } from "../limits.ts";
+import { IdentityCheckpoint } from "../log/identity_checkpoint.ts";
+import { decodeNotes, encodeNotes, type KeyNote, KeysSeen, NOTES_MAX } from "../log/keys_seen.ts";
+import type { KvLog } from "../log/kv_log.ts";
+import type { EncodedBatch, Progress } from "../log/log.ts";
+import { Partitioner } from "../log/partition.ts";
+import type { LogLine } from "../log_line.ts";
+
+/** Events to append. `source` and `firstRow` give each its identity (source, firstRow + row); `key` marks an idempotent request. */
+export interface Submission {
+  readonly columns: EventColumns;
+  readonly lane: string;
+  readonly source?: string;
+  readonly firstRow?: number;
+  readonly key?: { readonly key: string; readonly body: string };
+}
+
+/** What became of a submission. Both counts together are its rows. */
+export interface Taken {
+  readonly accepted: number;
+  readonly duplicates: number;
+}
+
+interface Waiting {
+  readonly submission: Submission;
+  readonly marks: readonly EncodedBatch[] | null;
+  nextRow: number;
+  accepted: number;
+  duplicates: number;
+  begun: boolean;
+  readonly resolve: (taken: Taken) => void;
+  readonly reject: (failure: unknown) => void;
+}
+
+/** Rows of one lane on their way into one batch of one partition. */
+interface Shard {
+  readonly lane: string;
+  readonly partition: number;
+  readonly columns: ColumnBuilder;
+  memo: Uint32Array;
+  memoOf: EventColumns | null;
+}
+
+/** What goes into one commit. */
+interface Group {
+  readonly batches: EncodedBatch[];
+  readonly shards: Map<string, Shard>;
+  readonly notes: KeyNote[];
+  readonly finished: Waiting[];
+  bytes: number;
+}
+
+const noWords = new Uint32Array(0);
+const LAG_CHECK_MS = 5;
+
+/** The source of a request's events: its Idempotency-Key, hashed. */
+export function sourceOfKey(key: string): string {
+  return `key-${key}`;
+}
+
+/** The lane of a replay source. */
+export function laneOfSource(source: string): string {
+  return `replay-${source.slice(0, 16)}`;
+}
+
+export class Intake {
+  readonly #queue: Waiting[] = [];
+  readonly #partitioner: Partitioner;
+  readonly #runningKeys = new Set<string>();
+  #working: Promise<void> | null = null;
+  #closed = false;
+  /** Events accepted and duplicates dropped since the process started. */
+  accepted = 0;
+  duplicates = 0;
+  /** Monotonic time of the last append to the live lane, by partition. */
+  readonly lastLive: number[];
+  /** Per partition, the offset up to which the identity index knows the log. */
+  readonly #known: number[] = [];
+  /** Why appends fail at present, or null. */
+  failing: string | null = null;
+
+  private constructor(
+    private readonly log: KvLog,
+    private readonly identity: IdentityCheckpoint,
+    private readonly keys: KeysSeen,
+    private readonly clock: Clock,
+    private readonly readers: readonly Progress[],
+    private readonly logLine: LogLine,
+  ) {
+    this.#partitioner = new Partitioner(log.partitions);
+    this.lastLive = new Array(log.partitions).fill(clock.monotonic());
+  }
+
+  /** Loads what the log holds of identities and keys: the checkpoint, then the log behind it. */
+  static async open(log: KvLog, state: Deno.Kv, clock: Clock, readers: readonly Progress[], logLine: LogLine): Promise<Intake> {
+    const identity = await IdentityCheckpoint.load(state, log.partitions, clock.now());
+    const keys = new KeysSeen();
+    for await (const { seq, note } of log.notes()) for (const entry of decodeNotes(note)) keys.add(entry, seq);
+    const intake = new Intake(log, identity, keys, clock, readers, logLine);
+    for (let p = 0; p < log.partitions; p++) {
+      let from = Math.max(identity.covered(p), log.start(p));
+      for (let batches = await log.read(p, from); batches.length > 0; batches = await log.read(p, from)) {
+        for (const batch of batches) intake.#absorb(batch);
+        const last = batches[batches.length - 1];
+        from = last.firstOffset + last.count;
+      }
+    }
+    intake.#noteEnds();
+    return intake;
+  }
+
+  /** Takes a submission; resolves when all its events are durable. Throws `storage_failing`, `key_reused`, `key_in_progress`. */
+  async submit(submission: Submission): Promise<Taken> {
+    const { key } = submission;
+    if (key === undefined) return await this.#enqueue(submission, null);
+    if (this.#runningKeys.has(key.key)) {
+      throw new GuardianError("key_in_progress", "Cannot take this request: one with the same Idempotency-Key is still running", {
+        retryAfterS: 1,
+      });
+    }
+    const seen = this.keys.get(key.key);
+    if (seen !== null && seen.body !== key.body) {
+      throw new GuardianError(
+        "key_reused",
+        "Cannot take this request: its Idempotency-Key was used with another body; use a new key for new events",
+      );
+    }
+    if (seen?.done) {
+      this.duplicates += submission.columns.count;
+      return { accepted: 0, duplicates: submission.columns.count };
+    }
+    this.#runningKeys.add(key.key);
+    try {
+      if (seen !== null) await this.identity.loadSource(sourceOfKey(key.key));
+      return await this.#enqueue({ ...submission, source: sourceOfKey(key.key), firstRow: 0 }, null);
+    } finally {
+      this.#runningKeys.delete(key.key);
+    }
+  }
+
+  /** Appends an end mark to a lane in every partition, behind all that was submitted before. */
+  async end(lane: string): Promise<void> {
+    const marks = Array.from({ length: this.log.partitions }, (_, p) => markBatch("end_mark", lane, p, 0));
+    await this.#enqueue({ columns: new ColumnBuilder(1), lane }, marks.map((batch) => ({ batch, bytes: encode(batch) })));
+  }
+
+  /** Appends a time mark to the live lane of one partition. */
+  async mark(partition: number, time: number): Promise<void> {
+    const batch = markBatch("time_mark", LIVE, partition, time);
+    await this.#enqueue({ columns: new ColumnBuilder(1), lane: LIVE }, [{ batch, bytes: encode(batch) }]);
+  }
+
+  /** Reads what is known of a source, so that rows of it which the log has are told from new ones. */
+  loadSource(source: string): Promise<void> {
+    return this.identity.loadSource(source);
+  }
+
+  /** Events that the slower reader is behind, in the partition where it is furthest. */
+  get lag(): number {
+    let lag = 0;
+    for (const reader of this.readers) {
+      for (let p = 0; p < this.log.partitions; p++) lag = Math.max(lag, this.log.end(p) - reader.position(p));
+    }
+    return lag;
+  }
+
+  /** What `/health` tells of identities. */
+  get identities(): { event_ids: number; span_hours: number; idempotency_keys: number } {
+    const { count, spanHours } = this.identity.index.ids;
+    return { event_ids: count, span_hours: spanHours, idempotency_keys: this.keys.count };
+  }
+
+  /** Offset up to which the identity index is checkpointed, which the log must keep. */
+  covered(partition: number): number {
+    return this.identity.covered(partition);
+  }
+
+  /** Writes the identity index's checkpoint, and drops keys that have had their day. */
+  async checkpoint(): Promise<void> {
+    await this.identity.save(this.#known);
+    const { forgotten, oldestNote } = this.keys.sweep(this.clock.now());
+    for (const key of forgotten) this.identity.index.drop(sourceOfKey(key));
+    if (forgotten.length > 0 && oldestNote !== Infinity) await this.log.dropNotes(oldestNote);
+  }
+
+  /** Takes no more, and resolves when what was taken is durable or has failed. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#working;
+  }
+
+  #enqueue(submission: Submission, marks: readonly EncodedBatch[] | null): Promise<Taken> {
+    if (this.#closed) throw new GuardianError("shutting_down", "Cannot take events: the server is shutting down", { retryAfterS: 5 });
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ submission, marks, nextRow: 0, accepted: 0, duplicates: 0, begun: false, resolve, reject });
+      this.#working ??= this.#work();
+    });
+  }
+
+  async #work(): Promise<void> {
+    while (this.#queue.length > 0) {
+      // Readers that fall far behind hold intake up, so that what is between them and the log's end stays bounded.
+      while (this.lag > limits.readerLagEventsMax && !this.#closed) await new Promise((resolve) => setTimeout(resolve, LAG_CHECK_MS));
+      const index = this.identity.index;
+      let group: Group | null = null;
+      try {
+        for (const batch of await this.log.resync()) this.#absorb(batch);
+        index.begin();
+        group = this.#gather();
+        if (group.batches.length > 0) await this.log.append(group.batches, this.#note(group));
+        index.keep();
+        this.#noteEnds();
+        this.failing = null;
+        this.#settle(group);
+      } catch (failure) {
+        index.rollback();
+        this.failing = reasonOf(failure);
+        this.logLine("error", "append_failed", { reason: this.failing, waiting: this.#queue.length });
+        // Whoever has something in the failed commit, or waits behind it, is told; a retry with a key or event ids is safe.
+        for (const waiting of [...(group?.finished ?? []), ...this.#queue.splice(0)]) waiting.reject(failure);
+      }
+    }
+    this.#working = null;
+  }
+
+  /** Fills one commit from the queue, in order. What does not fit stays at the head of the queue. */
+  #gather(): Group {
+    const group: Group = { batches: [], shards: new Map(), notes: [], finished: [], bytes: 0 };
+    const now = this.clock.now();
+    while (this.#queue.length > 0) {
+      const waiting = this.#queue[0];
+      if (waiting.marks !== null) {
+        this.#sealAll(group);
+        for (const mark of waiting.marks) this.#put(group, mark);
+      } else if (!this.#gatherRows(group, waiting, now)) {
+        this.#begin(group, waiting, now);
+        break;
+      } else {
+        const { key } = waiting.submission;
+        if (key !== undefined) group.notes.push({ ...key, done: true, time: now });
+      }
+      group.finished.push(this.#queue.shift()!);
+      if (group.bytes > limits.commitBytesMax / 2 && this.#likely(group) > limits.commitBytesMax) break;
+      if (group.notes.length >= NOTES_MAX - 1 || group.batches.length > limits.commitMutationsMax / 2) break;
+    }
+    this.#sealAll(group);
+    return group;
+  }
+
+  /** A request that takes several commits is noted with its first one, so that its key cannot be used for another body meanwhile. */
+  #begin(group: Group, waiting: Waiting, now: number): void {
+    const { key } = waiting.submission;
+    if (key === undefined || waiting.begun) return;
+    waiting.begun = true;
+    group.notes.push({ ...key, done: false, time: now });
+  }
+
+  /** Adds rows of a submission to the group. Returns false when the group is full before its last row. */
+  #gatherRows(group: Group, waiting: Waiting, now: number): boolean {
+    const { columns, lane, source, firstRow = 0 } = waiting.submission;
+    const index = this.identity.index;
+    const eventIds = columns.identity?.eventId ?? null;
+    const { words, session } = columns;
+    const partitions = this.log.partitions;
+    const shards: (Shard | null)[] = new Array(partitions).fill(null);
+    for (let row = waiting.nextRow; row < columns.count; row++) {
+      const partition = this.#partitioner.of(words, session[row]);
+      let shard = shards[partition];
+      if (shard === null) shard = shards[partition] = this.#shard(group, lane, partition, columns);
+      else if (
+        shard.columns.count >= limits.batchEventsMax ||
+        ((shard.columns.count & 63) === 0 && shard.columns.bytesLikely > limits.batchBytesMax * 0.9)
+      ) {
+        this.#seal(group, shard);
+        if (this.#likely(group) > limits.commitBytesMax) {
+          waiting.nextRow = row;
+          return false;
+        }
+        shard = shards[partition] = this.#shard(group, lane, partition, columns);
+      }
+      if (source !== undefined && !index.admitRow(source, partition, firstRow + row)) {
+        waiting.duplicates++;
+        continue;
+      }
+      if (eventIds !== null && eventIds[row] !== ABSENT) {
+        const who = session[row] < FIRST_WORD ? String(session[row]) : words[session[row] - FIRST_WORD];
+        if (!index.admitId(who, columnText(columns, eventIds, row)!, now)) {
+          waiting.duplicates++;
+          continue;
+        }
+      }
+      const at = shard.columns.copyRow(columns, row, shard.memo);
+      if (source !== undefined) {
+        const identity = shard.columns.withIdentity();
+        identity.source[at] = shard.columns.code(source);
+        identity.row[at] = firstRow + row;
+      }
+      waiting.accepted++;
+    }
+    waiting.nextRow = columns.count;
+    return true;
+  }
+
+  #shard(group: Group, lane: string, partition: number, columns: EventColumns): Shard {
+    const name = `${partition} ${lane}`;
+    let shard = group.shards.get(name);
+    if (shard === undefined) {
+      const capacity = Math.min(limits.batchEventsMax, Math.max(16, Math.ceil(columns.count / this.log.partitions)));
+      group.shards.set(name, shard = { lane, partition, columns: new ColumnBuilder(capacity), memo: noWords, memoOf: null });
+    }
+    if (shard.memoOf !== columns) {
+      shard.memoOf = columns;
+      shard.memo = columns.words.length === 0 ? noWords : new Uint32Array(columns.words.length);
+    }
+    return shard;
+  }
+
+  /** Bytes that the group is likely to take in the log. */
+  #likely(group: Group): number {
+    let bytes = group.bytes;
+    for (const { columns } of group.shards.values()) if (columns.count > 0) bytes += columns.bytesLikely;
+    return bytes;
+  }
+
+  #sealAll(group: Group): void {
+    for (const shard of [...group.shards.values()]) this.#seal(group, shard);
+  }
+
+  #seal(group: Group, shard: Shard): void {
+    if (shard.columns.count > 0) this.#encodeInto(group, shard.columns, shard.lane, shard.partition);
+    group.shards.delete(`${shard.partition} ${shard.lane}`);
+  }
+
+  /** Encodes rows as one batch, or as several where the bytes of one would be too many. */
+  #encodeInto(group: Group, columns: EventColumns, lane: string, partition: number): void {
+    const batch = pendingBatch(columns, lane, partition);
+    const bytes = encode(batch);
+    if (bytes.length <= limits.batchBytesMax || columns.count === 1) return this.#put(group, { batch, bytes });
+    const half = columns.count >> 1;
+    for (const [from, to] of [[0, half], [half, columns.count]]) {
+      const part = new ColumnBuilder(to - from);
+      const memo = new Uint32Array(columns.words.length);
+      for (let row = from; row < to; row++) part.copyRow(columns, row, memo);
+      this.#encodeInto(group, part, lane, partition);
+    }
+  }
+
+  #put(group: Group, encoded: EncodedBatch): void {
+    group.batches.push(encoded);
+    group.bytes += encoded.bytes.length;
+  }
+
+  #note(group: Group): Uint8Array | undefined {
+    return group.notes.length === 0 ? undefined : encodeNotes(group.notes);
+  }
+
+  #settle(group: Group): void {
+    for (const note of group.notes) {
+      this.keys.add(note, this.log.lastNote);
+      if (note.done) this.identity.index.drop(sourceOfKey(note.key));
+    }
+    const monotonic = this.clock.monotonic();
+    for (const { batch } of group.batches) if (batch.lane === LIVE) this.lastLive[batch.partition] = monotonic;
+    for (const { accepted, duplicates, resolve } of group.finished) {
+      this.accepted += accepted;
+      this.duplicates += duplicates;
+      resolve({ accepted, duplicates });
+    }
+  }
+
+  #noteEnds(): void {
+    for (let p = 0; p < this.log.partitions; p++) this.#known[p] = this.log.end(p);
+  }
+
+  #absorb(batch: EventBatch): void {
+    this.identity.index.absorb(batch, (source) => source.startsWith("key-") && this.keys.get(source.slice(4))?.done === true);
+  }
+}

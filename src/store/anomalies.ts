@@ -1,0 +1,289 @@
+// Anomalies in Deno KV: written from the engine's effects, read by the API. One record per (rule, lane, session, window start).
+// What always holds: an effect is applied once, whatever dies in between, because the number of the last one is committed with it; counts
+// are of confirmed anomalies, and change in the same commit as the record; `detected_at` stays as first written.
+
+import { createHash } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import { type Anomaly, type AnomalyStatus, type AnomalyType, anomalyTypes } from "../detect/anomaly.ts";
+import type { Severity } from "../detect/verdict.ts";
+import type { AnomalyEffect } from "../engine/effects.ts";
+import { idOut } from "../event/code.ts";
+import { limits } from "../limits.ts";
+import { commit } from "./commit.ts";
+import { stateKeys } from "./keys.ts";
+
+/** What KV holds of an anomaly. Times in ms; evidence: [event time, item, offset]. */
+interface Stored {
+  id: string;
+  session: string;
+  type: AnomalyType;
+  version: number;
+  lane: string;
+  partition: number;
+  status: AnomalyStatus;
+  clicks: number;
+  items: number;
+  capped: boolean;
+  start: number;
+  end: number;
+  detected: number;
+  tipped: number;
+  severity: Severity;
+  score: number;
+  reason: string;
+  evidence: [number, string | null, number][];
+}
+
+/** Which anomalies, and how many. Times in ms of window start: since included, until not. */
+export interface AnomalyQuery {
+  readonly limit: number;
+  readonly type?: AnomalyType;
+  readonly statuses: readonly AnomalyStatus[];
+  readonly severity?: Severity;
+  readonly since?: number;
+  readonly until?: number;
+  readonly session?: string;
+  /** `window`: by window start, then id; `detected`: by the wall clock of the first sight. Newest first. */
+  readonly order: "window" | "detected";
+  /** Where the page before ended: [time, id]. */
+  readonly after?: readonly [number, string];
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Where the next page begins, or null when there is none. */
+  readonly next: readonly [number, string] | null;
+}
+
+const HOUR_MS = 3_600_000;
+/** Records looked at for one page; a page of a rare filter may be shorter than its limit, and still have a next one. */
+const SCANNED_MAX = 20_000;
+
+export class AnomalyStore {
+  /** Provisional anomalies by id: what a later effect needs of them. */
+  readonly #open = new Map<string, { detected: number }>();
+  readonly #applied = new Map<number, { offset: number; ordinal: number }>();
+  #types: Record<string, number> = {};
+  #feed = 0;
+  /** Told of every change once it is committed. */
+  onChange: ((change: { feed: number; anomaly: Anomaly }) => void) | null = null;
+
+  private constructor(private readonly kv: Deno.Kv, private readonly clock: Clock) {}
+
+  static async open(kv: Deno.Kv, clock: Clock): Promise<AnomalyStore> {
+    const store = new AnomalyStore(kv, clock);
+    store.#types = (await kv.get<Record<string, number>>(stateKeys.anomalyTypes())).value ?? {};
+    store.#feed = (await kv.get<number>(stateKeys.feed())).value ?? 0;
+    return store;
+  }
+
+  /** Stores what the engine found in one partition, in order; what is stored already is passed over. */
+  async apply(partition: number, effects: readonly AnomalyEffect[]): Promise<void> {
+    const done = this.#applied.get(partition) ??
+      (await this.kv.get<{ offset: number; ordinal: number }>(stateKeys.effects(partition))).value ?? { offset: -1, ordinal: -1 };
+    const fresh = effects.filter(({ offset, ordinal }) => offset > done.offset || (offset === done.offset && ordinal > done.ordinal));
+    for (let from = 0; from < fresh.length; from += limits.anomaliesPerCommitMax) {
+      await this.#applySome(partition, fresh.slice(from, from + limits.anomaliesPerCommitMax));
+    }
+    if (fresh.length === 0) this.#applied.set(partition, done);
+  }
+
+  async #applySome(partition: number, effects: readonly AnomalyEffect[]): Promise<void> {
+    const now = this.clock.now();
+    const changed = new Map<string, { stored: Stored; isNew: boolean }>();
+    const types = { ...this.#types };
+    const hours = new Map<number, number>();
+    for (const effect of effects) {
+      const id = anomalyId(effect);
+      const before = changed.get(id) ?? null;
+      const isNew = effect.status === "provisional" || (before?.isNew ?? false);
+      const detected = before?.stored.detected ??
+        (effect.status === "provisional" ? now : await this.#detectedAt(id, effect.windowStart, now));
+      changed.set(id, { stored: toStored(id, effect, detected), isNew });
+      if (effect.status !== "confirmed") continue;
+      types[effect.rule.type] = (types[effect.rule.type] ?? 0) + 1;
+      const hour = Math.floor(effect.windowStart / HOUR_MS) * HOUR_MS;
+      hours.set(hour, (hours.get(hour) ?? 0) + 1);
+    }
+    const sets: { key: Deno.KvKey; value: unknown }[] = [];
+    for (const { stored, isNew } of changed.values()) {
+      sets.push({ key: stateKeys.anomaly(stored.start, stored.id), value: stored });
+      if (!isNew) continue;
+      sets.push({ key: stateKeys.anomalyOfSession(stored.session, stored.start, stored.id), value: null });
+      sets.push({ key: stateKeys.anomalyByDetection(stored.detected, stored.id), value: stored.start });
+    }
+    for (const [hour, more] of hours) {
+      const before = (await this.kv.get<number>(stateKeys.anomalyHour(hour))).value ?? 0;
+      sets.push({ key: stateKeys.anomalyHour(hour), value: before + more });
+    }
+    const { offset, ordinal } = effects[effects.length - 1];
+    sets.push({ key: stateKeys.effects(partition), value: { offset, ordinal } });
+    sets.push({ key: stateKeys.anomalyTypes(), value: types });
+    sets.push({ key: stateKeys.feed(), value: this.#feed + changed.size });
+    await commit(this.kv, { sets });
+    this.#applied.set(partition, { offset, ordinal });
+    this.#types = types;
+    for (const { stored } of changed.values()) {
+      if (stored.status === "provisional") this.#open.set(stored.id, { detected: stored.detected });
+      else this.#open.delete(stored.id);
+      this.#feed++;
+      this.onChange?.({ feed: this.#feed, anomaly: toAnomaly(stored) });
+    }
+  }
+
+  /** When an anomaly was first seen; `now` for one that is not stored, which only a lost file could cause. */
+  async #detectedAt(id: string, start: number, now: number): Promise<number> {
+    return this.#open.get(id)?.detected ?? (await this.kv.get<Stored>(stateKeys.anomaly(start, id))).value?.detected ?? now;
+  }
+
+  /** Confirmed anomalies, all types together. */
+  get total(): number {
+    return Object.values(this.#types).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Confirmed anomalies of each type, those that never fired included. */
+  types(): { anomaly_type: AnomalyType; count: number }[] {
+    return anomalyTypes.map((type) => ({ anomaly_type: type, count: this.#types[type] ?? 0 }));
+  }
+
+  /** Confirmed anomalies by hour of window start, `hours` of them up to the one that holds `until` (ms), oldest first. */
+  async timeline(hours: number, until: number): Promise<{ hour: number; count: number }[]> {
+    const last = Math.floor(until / HOUR_MS) * HOUR_MS;
+    const first = last - (hours - 1) * HOUR_MS;
+    const counts = new Map<number, number>();
+    const range = { start: stateKeys.anomalyHour(first), end: stateKeys.anomalyHour(last + 1) };
+    for await (const { key, value } of this.kv.list<number>(range)) counts.set(key[1] as number, value);
+    return Array.from({ length: hours }, (_, i) => ({ hour: first + i * HOUR_MS, count: counts.get(first + i * HOUR_MS) ?? 0 }));
+  }
+
+  /** One page of anomalies, newest first. */
+  async list(query: AnomalyQuery): Promise<Page<Anomaly>> {
+    const items: Anomaly[] = [];
+    let scanned = 0, last: readonly [number, string] | null = null;
+    for await (const [place, stored] of this.#records(query)) {
+      if (items.length === query.limit || scanned === SCANNED_MAX) return { items, next: last };
+      scanned++;
+      last = place;
+      if (matches(stored, query)) items.push(toAnomaly(stored));
+    }
+    return { items, next: null };
+  }
+
+  async *#records(query: AnomalyQuery): AsyncGenerator<[readonly [number, string], Stored]> {
+    const reverse = { reverse: true, batchSize: 100 };
+    if (query.session !== undefined) {
+      const prefix = stateKeys.anomaliesOfSession(query.session);
+      const end = query.after ? stateKeys.anomalyOfSession(query.session, ...query.after) : undefined;
+      for await (const { key } of this.kv.list(end ? { prefix, end } : { prefix }, reverse)) {
+        const start = key[2] as number, id = key[3] as string;
+        const { value } = await this.kv.get<Stored>(stateKeys.anomaly(start, id));
+        if (value !== null) yield [[start, id], value];
+      }
+    } else if (query.order === "detected") {
+      const prefix = stateKeys.anomaliesByDetection();
+      const end = query.after ? stateKeys.anomalyByDetection(...query.after) : undefined;
+      for await (const { key, value: start } of this.kv.list<number>(end ? { prefix, end } : { prefix }, reverse)) {
+        const detected = key[1] as number, id = key[2] as string;
+        const { value } = await this.kv.get<Stored>(stateKeys.anomaly(start, id));
+        if (value !== null) yield [[detected, id], value];
+      }
+    } else {
+      const start: Deno.KvKey = query.since === undefined ? ["anomaly"] : ["anomaly", query.since];
+      const latest: Deno.KvKey = query.until === undefined ? ["anomaly", Infinity] : ["anomaly", query.until];
+      const end = query.after && (query.until === undefined || query.after[0] < query.until) ? stateKeys.anomaly(...query.after) : latest;
+      for await (const { key, value } of this.kv.list<Stored>({ start, end }, reverse)) yield [[key[1] as number, key[2] as string], value];
+    }
+  }
+
+  /** Every anomaly with one of `statuses`, by window start, then session, then type. */
+  async *all(statuses: readonly AnomalyStatus[]): AsyncGenerator<Anomaly> {
+    let group: Stored[] = [];
+    const ordered = () =>
+      group.sort((a, b) =>
+        a.session < b.session ? -1 : a.session > b.session ? 1 : a.type < b.type ? -1 : a.type > b.type ? 1 : a.id < b.id ? -1 : 1
+      );
+    for await (const { value } of this.kv.list<Stored>({ prefix: stateKeys.anomalies() }, { batchSize: 200 })) {
+      if (group.length > 0 && group[0].start !== value.start) {
+        for (const stored of ordered()) yield toAnomaly(stored);
+        group = [];
+      }
+      if (statuses.includes(value.status)) group.push(value);
+    }
+    for (const stored of ordered()) yield toAnomaly(stored);
+  }
+
+  /** Whether a session has an anomaly of any status. */
+  async knows(session: string): Promise<boolean> {
+    for await (const _ of this.kv.list({ prefix: stateKeys.anomaliesOfSession(session) }, { limit: 1 })) return true;
+    return false;
+  }
+}
+
+/** The id of an anomaly: 128 bits of SHA-256 over rule, lane, session and window start. */
+export function anomalyId({ rule, lane, session, windowStart }: Pick<AnomalyEffect, "rule" | "lane" | "session" | "windowStart">): string {
+  return createHash("sha256").update(JSON.stringify([rule.type, lane, session, windowStart])).digest("hex").slice(0, 32);
+}
+
+function matches(stored: Stored, query: AnomalyQuery): boolean {
+  return query.statuses.includes(stored.status) && (query.type === undefined || stored.type === query.type) &&
+    (query.severity === undefined || stored.severity === query.severity) && (query.since === undefined || stored.start >= query.since) &&
+    (query.until === undefined || stored.start < query.until);
+}
+
+function toStored(id: string, effect: AnomalyEffect, detected: number): Stored {
+  const { rule, clicks, uniqueItems } = effect;
+  const verdict = rule.verdict({ clicks, uniqueItems });
+  const gone = `${uniqueItems} different items by now, so no longer a sign of a bot; before that: `;
+  return {
+    id,
+    session: effect.session,
+    type: rule.type,
+    version: rule.version,
+    lane: effect.lane,
+    partition: effect.partition,
+    status: effect.status,
+    clicks,
+    items: uniqueItems,
+    capped: effect.uniqueItemsCapped,
+    start: effect.windowStart,
+    end: effect.windowStart + rule.sizeMs,
+    detected,
+    tipped: effect.tippedAt,
+    severity: verdict.severity,
+    score: verdict.score,
+    reason: effect.status === "retracted" ? `${gone}${clicks - 1} clicks on ${rule.itemsMax} items` : verdict.reason,
+    evidence: effect.evidence.map(({ time, item, offset }) => [time, item, offset]),
+  };
+}
+
+function toAnomaly(stored: Stored): Anomaly {
+  return {
+    anomaly_id: stored.id,
+    session_id: idOut(stored.session),
+    anomaly_type: stored.type,
+    click_count: stored.clicks,
+    unique_items: stored.items,
+    unique_items_capped: stored.capped,
+    window_start: iso(stored.start),
+    window_end: iso(stored.end),
+    detected_at: iso(stored.detected),
+    event_time: iso(stored.tipped),
+    status: stored.status,
+    rule_version: stored.version,
+    severity: stored.severity,
+    score: stored.score,
+    reason: stored.reason,
+    lane: stored.lane,
+    evidence: stored.evidence.map(([time, item, offset]) => ({
+      timestamp: iso(time),
+      kind: "click" as const,
+      item_id: item === null ? null : idOut(item),
+      partition: stored.partition,
+      offset,
+    })),
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

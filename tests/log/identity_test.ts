@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { EventIds, hashEventId } from "../../src/log/event_ids.ts";
+import { decodeNotes, encodeNotes, KeysSeen } from "../../src/log/keys_seen.ts";
+import { murmur2, Partitioner, partitionOfText } from "../../src/log/partition.ts";
+import { random } from "../engine/oracle.ts";
+
+const hash = (session: string, id: string) => {
+  const into = { high: 0, low: 0 };
+  hashEventId(42, session, id, into);
+  return into;
+};
+
+Deno.test("EventIds tells new ids from known ones as a set of texts does", () => {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0];
+  const next = random(seed);
+  const ids = new EventIds(100), set = new Set<string>();
+  for (let i = 0; i < 200_000; i++) {
+    const session = String(Math.floor(next() * 50)), id = `e${Math.floor(next() * 4000)}`;
+    const text = `${session} ${id}`;
+    assert.equal(ids.add(hash(session, id), 100), !set.has(text), `seed ${seed}, step ${i}: ${text}`);
+    set.add(text);
+    if (next() < 0.1) {
+      const gone = `e${Math.floor(next() * 4000)}`;
+      ids.remove(hash(session, gone));
+      set.delete(`${session} ${gone}`);
+    }
+  }
+  assert.equal(ids.count, set.size);
+});
+
+Deno.test("EventIds forgets an id when its hours have passed, and not before", () => {
+  const ids = new EventIds(1000, 1000, 24);
+  assert.ok(ids.add(hash("s", "a"), 1000));
+  assert.ok(!ids.add(hash("s", "a"), 1024), "24 hours later it is known");
+  assert.ok(ids.add(hash("s", "b"), 1025), "the clock moves on");
+  assert.ok(ids.add(hash("s", "a"), 1025), "25 hours later it is forgotten");
+  assert.equal(ids.spanHours, 25);
+});
+
+Deno.test("EventIds gives up its oldest hours when it holds too many, and says so", () => {
+  const ids = new EventIds(0, 1000, 24);
+  for (let hour = 0; hour < 4; hour++) for (let i = 0; i < 300; i++) ids.add(hash("s", `${hour}-${i}`), hour);
+  assert.ok(ids.count <= 1000);
+  assert.equal(ids.oldestHour, 1);
+  assert.ok(!ids.add(hash("s", "3-7"), 3), "young ids stay");
+  assert.ok(ids.add(hash("s", "0-7"), 3), "the oldest hour is gone");
+});
+
+Deno.test("hashEventId spreads alike ids over 64 bits without a meeting", () => {
+  const seen = new Set<string>();
+  for (let s = 0; s < 300; s++) {
+    for (let i = 0; i < 1000; i++) {
+      const { high, low } = hash(String(s), String(i));
+      seen.add(`${high}/${low}`);
+    }
+  }
+  assert.equal(seen.size, 300_000);
+  assert.notDeepEqual(hash("ab", "c"), hash("a", "bc"));
+});
+
+Deno.test("murmur2 equals Kafka's Java client on its own test values", () => {
+  const cases: [string, number][] = [
+    ["21", -973932308],
+    ["foobar", -790332482],
+    ["a-little-bit-long-string", -985981536],
+    ["a-little-bit-longer-string", -1486304829],
+    ["lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971],
+    ["abc", 479470107],
+  ];
+  for (const [text, want] of cases) {
+    const bytes = new TextEncoder().encode(text);
+    assert.equal(murmur2(bytes, bytes.length), want, text);
+  }
+  const partitioner = new Partitioner(7);
+  for (let i = 0; i < 100_000; i++) {
+    const code = (i * 7919) % 50_000;
+    assert.equal(partitioner.of([], code), partitionOfText(String(code), 7));
+  }
+});
+
+Deno.test("KeysSeen forgets keys by age and number, and packs notes without loss", () => {
+  const note = (key: string, time: number, done = true) => ({ key: key.padStart(32, "0"), body: "0123456789abcdef", done, time });
+  const notes = [note("a1", 5), note("b2", 6, false), note("c3", 1_700_000_000_000.5)];
+  assert.deepEqual(decodeNotes(encodeNotes(notes)), notes);
+  const keys = new KeysSeen(2, 100);
+  notes.slice(0, 2).forEach((entry, i) => keys.add(entry, i));
+  keys.add(note("c3", 50), 2);
+  assert.deepEqual(keys.sweep(60), { forgotten: [notes[0].key], oldestNote: 1 });
+  assert.deepEqual(keys.sweep(107), { forgotten: [notes[1].key], oldestNote: 2 });
+  assert.equal(keys.count, 1);
+});

@@ -1,0 +1,235 @@
+// Intake over a real log: what is accepted, what is a duplicate, and what a failure or a restart at any point leaves behind.
+
+import assert from "node:assert/strict";
+import { ColumnBuilder, columnText } from "../../src/event/batch.ts";
+import { ABSENT } from "../../src/event/code.ts";
+import { limits } from "../../src/limits.ts";
+import { KvLog } from "../../src/log/kv_log.ts";
+import { keyHashes } from "../../src/log/keys_seen.ts";
+import { silent } from "../../src/log_line.ts";
+import { Intake } from "../../src/source/intake.ts";
+import { random } from "../engine/oracle.ts";
+import { TestClock } from "../support/clock.ts";
+import { failingKv, type Faults } from "../support/failing_kv.ts";
+
+interface Shop {
+  clock: TestClock;
+  faults: Faults;
+  stateFaults: Faults;
+  open(): Promise<{ intake: Intake; log: KvLog }>;
+  close(): Promise<void>;
+}
+
+async function shop(partitions = 3): Promise<Shop> {
+  const folder = await Deno.makeTempDir();
+  const clock = new TestClock();
+  const faults: Faults = { fail: "no" }, stateFaults: Faults = { fail: "no" };
+  const state = failingKv(await Deno.openKv(`${folder}/state.kv`), stateFaults);
+  let logFile: Deno.Kv | null = null;
+  return {
+    clock,
+    faults,
+    stateFaults,
+    async open() {
+      logFile?.close();
+      logFile = await Deno.openKv(`${folder}/log.kv`);
+      const log = await KvLog.open(failingKv(logFile, faults), partitions, clock);
+      return { log, intake: await Intake.open(log, state, clock, [], silent) };
+    },
+    async close() {
+      logFile?.close();
+      state.close();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+/** One click per [session, event id or null]; times go up by 1 ms. */
+function clicks(rows: readonly (readonly [string, string | null])[], time = 1_400_000_000_000): ColumnBuilder {
+  const columns = new ColumnBuilder();
+  for (const [session, eventId] of rows) {
+    const row = columns.push(0, time++, columns.code(session), columns.code("item"), ABSENT);
+    if (eventId !== null) columns.withIdentity().eventId[row] = columns.code(eventId);
+  }
+  return columns;
+}
+
+/** What the log holds: session and event id, or session and source row, sorted. */
+async function held(log: KvLog): Promise<string[]> {
+  const all: string[] = [];
+  for (let p = 0; p < log.partitions; p++) {
+    for (let at = log.start(p); at < log.end(p);) {
+      for (const batch of await log.read(p, at)) {
+        at = batch.firstOffset + batch.count;
+        if (batch.control !== "events") continue;
+        for (let row = 0; row < batch.count; row++) {
+          const session = columnText(batch, batch.session, row);
+          const id = columnText(batch, batch.identity?.eventId, row);
+          all.push(`${session} ${id ?? batch.identity?.row[row] ?? "-"}`);
+        }
+      }
+    }
+  }
+  return all.sort();
+}
+
+Deno.test("intake keeps every event without an identity, however equal", async () => {
+  const here = await shop();
+  const { intake, log } = await here.open();
+  const rows = clicks([["a", null], ["a", null], ["b", null]]);
+  assert.deepEqual(await intake.submit({ columns: rows, lane: "live" }), { accepted: 3, duplicates: 0 });
+  assert.deepEqual(await intake.submit({ columns: rows, lane: "live" }), { accepted: 3, duplicates: 0 });
+  assert.equal((await held(log)).length, 6);
+  await here.close();
+});
+
+Deno.test("intake drops an event id that its session had, also within one request, over a restart and with the checkpoint behind", async () => {
+  const here = await shop();
+  let { intake, log } = await here.open();
+  assert.deepEqual(await intake.submit({ columns: clicks([["a", "1"], ["a", "1"], ["b", "1"]]), lane: "live" }), {
+    accepted: 2,
+    duplicates: 1,
+  });
+  await intake.checkpoint();
+  assert.deepEqual(await intake.submit({ columns: clicks([["a", "2"]]), lane: "live" }), { accepted: 1, duplicates: 0 });
+  ({ intake, log } = await here.open());
+  assert.deepEqual(await intake.submit({ columns: clicks([["a", "1"], ["a", "2"], ["b", "1"], ["b", "2"]]), lane: "live" }), {
+    accepted: 1,
+    duplicates: 3,
+  });
+  assert.deepEqual(await held(log), ["a 1", "a 2", "b 1", "b 2"]);
+  await here.close();
+});
+
+Deno.test("intake takes a keyed request once, refuses the key for another body, and knows it after a restart", async () => {
+  const here = await shop();
+  let { intake, log } = await here.open();
+  const key = keyHashes("order 17", new TextEncoder().encode("body"));
+  const other = keyHashes("order 17", new TextEncoder().encode("another body"));
+  const columns = clicks([["a", null], ["b", null]]);
+  assert.deepEqual(await intake.submit({ columns, lane: "live", key }), { accepted: 2, duplicates: 0 });
+  assert.deepEqual(await intake.submit({ columns, lane: "live", key }), { accepted: 0, duplicates: 2 });
+  await assert.rejects(intake.submit({ columns, lane: "live", key: other }), { code: "key_reused" });
+  ({ intake, log } = await here.open());
+  assert.deepEqual(await intake.submit({ columns, lane: "live", key }), { accepted: 0, duplicates: 2 });
+  await assert.rejects(intake.submit({ columns, lane: "live", key: other }), { code: "key_reused" });
+  assert.equal((await held(log)).length, 2);
+  here.clock.pass(25 * 3_600_000);
+  await intake.checkpoint();
+  assert.deepEqual(
+    await intake.submit({ columns, lane: "live", key }),
+    { accepted: 2, duplicates: 0 },
+    "a day later the key is free again",
+  );
+  await here.close();
+});
+
+Deno.test("intake refuses a key whose request is still running", async () => {
+  const here = await shop();
+  const { intake } = await here.open();
+  const key = keyHashes("k", new Uint8Array());
+  const first = intake.submit({ columns: clicks([["a", null]]), lane: "live", key });
+  await assert.rejects(intake.submit({ columns: clicks([["a", null]]), lane: "live", key }), { code: "key_in_progress" });
+  assert.deepEqual(await first, { accepted: 1, duplicates: 0 });
+  await here.close();
+});
+
+for (const fail of ["before", "after"] as const) {
+  Deno.test(`intake has each event once when a commit fails ${fail} it landed and the client tries again`, async () => {
+    const here = await shop();
+    const { intake, log } = await here.open();
+    const key = keyHashes("k", new Uint8Array());
+    await intake.submit({ columns: clicks([["a", "1"]]), lane: "live" });
+    here.faults.fail = fail;
+    const ids = clicks([["a", "1"], ["a", "2"], ["b", "3"]]), keyed = clicks([["c", null], ["d", null]]);
+    const failures = [intake.submit({ columns: ids, lane: "live" }), intake.submit({ columns: keyed, lane: "live", key })];
+    for (const failure of failures) await assert.rejects(failure, { code: "storage_failing" });
+    here.faults.fail = "no";
+    const taken = [await intake.submit({ columns: ids, lane: "live" }), await intake.submit({ columns: keyed, lane: "live", key })];
+    assert.deepEqual(
+      taken,
+      fail === "before"
+        ? [{ accepted: 2, duplicates: 1 }, { accepted: 2, duplicates: 0 }]
+        : [{ accepted: 0, duplicates: 3 }, { accepted: 0, duplicates: 2 }],
+    );
+    assert.deepEqual(await held(log), ["a 1", "a 2", "b 3", "c 0", "d 1"]);
+    await here.close();
+  });
+}
+
+Deno.test("intake has every row of a source once, in order, whatever chunks it is sent in, over failures and restarts", async () => {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0];
+  const next = random(seed);
+  const here = await shop();
+  let { intake, log } = await here.open();
+  const rows = 20_000, source = "f".repeat(64);
+  const session = (row: number) => `s${(row * 7919) % 500}`;
+  for (let round = 0; round < 12; round++) {
+    const from = Math.floor(next() * rows * 0.9), size = Math.floor(next() * rows * 0.3) + 1;
+    const part = (at: number, to: number) => clicks(Array.from({ length: to - at }, (_, i) => [session(at + i), null] as const), at);
+    here.faults.fail = next() < 0.2 ? "before" : next() < 0.2 ? "after" : "no";
+    // A replay always begins at the first row again.
+    try {
+      await intake.loadSource(source);
+      await intake.submit({ columns: part(0, from), lane: "replay-f", source, firstRow: 0 });
+      await intake.submit({ columns: part(from, from + size), lane: "replay-f", source, firstRow: from });
+    } catch (failure) {
+      assert.equal((failure as { code: string }).code, "storage_failing", `seed ${seed}`);
+    }
+    here.faults.fail = "no";
+    if (next() < 0.4) await intake.checkpoint();
+    if (next() < 0.4) ({ intake, log } = await here.open());
+  }
+  await intake.loadSource(source);
+  const last = await intake.submit({
+    columns: clicks(Array.from({ length: rows }, (_, row) => [session(row), null] as const)),
+    lane: "replay-f",
+    source,
+    firstRow: 0,
+  });
+  assert.equal(last.accepted + last.duplicates, rows, `seed ${seed}`);
+  const all = await held(log);
+  const want = new Set(Array.from({ length: rows }, (_, row) => `${session(row)} ${row}`));
+  assert.ok(all.length >= rows && new Set(all).size === all.length, `seed ${seed}: no row twice`);
+  assert.deepEqual(all.filter((text) => want.has(text)).length, rows, `seed ${seed}: no row lost`);
+  await here.close();
+});
+
+Deno.test("intake splits a request over commits where it has to, and a key covers all of it", async () => {
+  const here = await shop();
+  const { intake, log } = await here.open();
+  const rows = 150_000;
+  const columns = clicks(Array.from({ length: rows }, (_, i) => [`session ${i}`, null] as const));
+  const key = keyHashes("large", new Uint8Array());
+  assert.deepEqual(await intake.submit({ columns, lane: "live", key }), { accepted: rows, duplicates: 0 });
+  assert.deepEqual(await intake.submit({ columns, lane: "live", key }), { accepted: 0, duplicates: rows });
+  assert.equal((await held(log)).length, rows);
+  await here.close();
+});
+
+Deno.test("intake cuts batches at what one value of the log holds", async () => {
+  const here = await shop(1);
+  const { intake, log } = await here.open();
+  const columns = new ColumnBuilder();
+  for (let i = 0; i < 3000; i++) {
+    const row = columns.push(1, 1_400_000_000_000, columns.code(`${i}`.padStart(limits.idBytesMax, "ü")), ABSENT, ABSENT);
+    columns.withVisitor().userAgent[row] = columns.code(`${i} `.padEnd(limits.contextBytesMax, "x"));
+  }
+  assert.deepEqual(await intake.submit({ columns, lane: "live" }), { accepted: 3000, duplicates: 0 });
+  assert.equal((await held(log)).length, 3000);
+  await here.close();
+});
+
+Deno.test("intake goes back to an earlier checkpoint when writing one fails, and still knows every id", async () => {
+  const here = await shop();
+  let { intake } = await here.open();
+  await intake.submit({ columns: clicks([["a", "1"]]), lane: "live" });
+  here.stateFaults.fail = "before";
+  await assert.rejects(intake.checkpoint());
+  here.stateFaults.fail = "no";
+  await intake.submit({ columns: clicks([["a", "2"]]), lane: "live" });
+  await intake.checkpoint();
+  ({ intake } = await here.open());
+  assert.deepEqual(await intake.submit({ columns: clicks([["a", "1"], ["a", "2"]]), lane: "live" }), { accepted: 0, duplicates: 2 });
+  await here.close();
+});
