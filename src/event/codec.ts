@@ -24,6 +24,9 @@ const PURCHASE_GROUP = 1, VISITOR_GROUP = 2, IDENTITY_GROUP = 4, PROPERTIES_GROU
 // A u32 column: one value, a table of up to 256 values with a byte a row, or the values. A f64 column: one value, u32 above a base, or the values.
 const CONSTANT = 0, TABLE = 1, PLAIN = 2, ABOVE_BASE = 3;
 
+/** A row with all groups, its kind as a whole word; and the lane, the modes and one table that is tried before it is known to be small. */
+const ROW_BYTES_MAX = 92, SLACK_BYTES = 2048;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -33,7 +36,7 @@ let view = new DataView(scratch.buffer);
 /** Encodes a batch; `sealed` later gives it its offset and arrival. The bytes are the caller's own. */
 export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
   const { count, words } = batch;
-  let bytesMax = HEADER_BYTES + 256 + count * 80;
+  let bytesMax = HEADER_BYTES + SLACK_BYTES + count * ROW_BYTES_MAX;
   for (const word of words) bytesMax += 2 + 3 * word.length;
   if (bytesMax > scratch.length) {
     scratch = new Uint8Array(2 * bytesMax);
@@ -221,17 +224,18 @@ function putU32(at: number, column: Uint32Array, count: number, tabled = true): 
 const SLOTS = 1024;
 const slotValue = new Uint32Array(SLOTS), slotPlace = new Uint16Array(SLOTS), tableValues = new Uint32Array(256);
 
-/** Writes a table column, or returns 0 when there are more than 256 values. */
+/** Writes a table column, or returns 0 when there are more than 256 values, or so many that plain ones are smaller. */
 function putTable(at: number, column: Uint32Array, count: number): number {
   slotPlace.fill(0);
   const rowsAt = at + 2 + 4 * 256;
+  const sizeMax = Math.min(256, (3 * count) >> 2);
   let size = 0;
   for (let row = 0; row < count; row++) {
     const value = column[row];
     let slot = Math.imul(value, 0x9e3779b1) >>> 22;
     while (slotPlace[slot] !== 0 && slotValue[slot] !== value) slot = (slot + 1) & (SLOTS - 1);
     if (slotPlace[slot] === 0) {
-      if (size === 256) return 0;
+      if (size === sizeMax) return 0;
       slotValue[slot] = value;
       tableValues[size++] = value;
       slotPlace[slot] = size;
