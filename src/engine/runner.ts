@@ -16,8 +16,6 @@ import { type Bookmark, type Counters, PartitionState } from "./step.ts";
 
 const BOOKMARK_MS = 1_000;
 const RETRY_MS = [100, 500, 2_000, 5_000];
-/** Events stepped before effects are stored and others get their turn. */
-const STEP_EVENTS = 16_384;
 
 /** What `/health` tells of one partition. */
 export interface EngineReport {
@@ -40,6 +38,7 @@ export class EngineRunner implements Progress {
   readonly #bookmarked: number[] = [];
   readonly #needed: number[] = [];
   readonly #stored: number[] = [];
+  readonly #storing: Promise<void>[] = [];
   #lastBookmark: number;
   #failing: string | null = null;
   /** What had to be read again at start. */
@@ -76,6 +75,7 @@ export class EngineRunner implements Progress {
       runner.#bookmarked.push(position);
       runner.#needed.push(partition.position);
       runner.#stored.push(position);
+      runner.#storing.push(Promise.resolve());
       while (partition.position < position) {
         const before = partition.position;
         // Batches end at bookmarks, for a bookmark is made between batches; so nothing beyond it is taken here.
@@ -169,18 +169,18 @@ export class EngineRunner implements Progress {
   }
 
   async #advance(state: PartitionState, signal?: AbortSignal): Promise<void> {
-    const batches = await this.#retried(() => this.log.read(state.partition, state.position), signal);
+    const { partition } = state;
+    const batches = await this.#retried(() => this.log.read(partition, state.position), signal);
     if (batches === undefined) return;
-    let effects: Effects = noEffects(), events = 0;
-    for (const batch of batches) {
-      state.step(batch, effects);
-      events += batch.count;
-      if (events < STEP_EVENTS) continue;
-      await this.#store(state.partition, effects, signal);
-      effects = noEffects();
-      events = 0;
-    }
-    await this.#store(state.partition, effects, signal);
+    const effects = noEffects();
+    for (const batch of batches) state.step(batch, effects);
+    const { position } = state;
+    // What the last batches caused is stored while these are stepped; more than that does not pile up.
+    await this.#storing[partition];
+    this.#storing[partition] = this.#store(partition, effects, signal).then(() => {
+      this.#stored[partition] = position;
+    });
+    this.#storing[partition].catch(() => {}); // thrown where it is awaited
     // Others get their turn: requests, and the archiver.
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -188,7 +188,6 @@ export class EngineRunner implements Progress {
   async #store(partition: number, { anomalies, late }: Effects, signal?: AbortSignal): Promise<void> {
     if (late.length > 0) await this.#retried(() => this.lateEvents.add(late), signal);
     if (anomalies.length > 0) await this.#retried(() => this.anomalies.apply(partition, anomalies), signal);
-    this.#stored[partition] = this.#states[partition].position;
   }
 
   /** Tries until it works: effects have to be stored in order, so nothing goes on before. Gives up only when the process stops. */
@@ -208,8 +207,9 @@ export class EngineRunner implements Progress {
     }
   }
 
-  /** Stores where each partition stands. Effects up to there have to be stored. */
+  /** Stores where each partition stands, once all that was caused up to there is stored. Nothing may be stepped meanwhile. */
   async bookmark(): Promise<void> {
+    await Promise.all(this.#storing);
     this.#lastBookmark = this.clock.monotonic();
     for (const state of this.#states) {
       if (state.position === this.#bookmarked[state.partition]) continue;

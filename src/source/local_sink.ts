@@ -23,7 +23,8 @@ export interface ReplayTarget {
 const DAY_MS = 86_400_000;
 
 export class LocalSink implements ReplaySink {
-  readonly #loaded = new Map<string, { rejected: number }>();
+  /** Sources met, and how many of their refused lines have been passed on. */
+  readonly #sources = new Map<string, Promise<{ rejected: number }>>();
 
   constructor(private readonly target: ReplayTarget) {}
 
@@ -46,19 +47,19 @@ export class LocalSink implements ReplaySink {
     await commit(this.target.state, { sets: [{ key: stateKeys.sourceEnd(source), value: { ended: true } }] });
   }
 
-  async #load(source: string): Promise<{ rejected: number }> {
-    let known = this.#loaded.get(source);
-    if (known === undefined) {
-      if (this.target.engine.lanes >= limits.lanesMax) {
-        throw new GuardianError(
-          "overloaded",
-          `Cannot replay: ${limits.lanesMax} replays are open already; let one of them come to its end`,
-        );
-      }
-      await this.target.intake.loadSource(source);
-      this.#loaded.set(source, known = { rejected: 0 });
-    }
+  /** The same promise for all who ask, so that calls keep their order. */
+  #load(source: string): Promise<{ rejected: number }> {
+    let known = this.#sources.get(source);
+    if (known === undefined) this.#sources.set(source, known = this.#open(source));
     return known;
+  }
+
+  async #open(source: string): Promise<{ rejected: number }> {
+    if (this.target.engine.lanes >= limits.lanesMax) {
+      throw new GuardianError("overloaded", `Cannot replay: ${limits.lanesMax} replays are open already; let one of them come to its end`);
+    }
+    await this.target.intake.loadSource(source);
+    return { rejected: 0 };
   }
 }
 

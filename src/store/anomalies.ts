@@ -56,6 +56,9 @@ export interface Page<T> {
 }
 
 const HOUR_MS = 3_600_000;
+const HOURS_CACHED_MAX = 10_000;
+/** Bytes of the keys that one anomaly takes, its session's texts apart. */
+const KEY_BYTES = 400;
 /** Records looked at for one page; a page of a rare filter may be shorter than its limit, and still have a next one. */
 const SCANNED_MAX = 20_000;
 
@@ -64,11 +67,22 @@ export class AnomalyStore {
   readonly #open = new Map<string, { detected: number }>();
   readonly #applied = new Map<number, { offset: number; ordinal: number }>();
   #types: Record<string, number> = {};
+  /** Counts of hours that changed lately. */
+  readonly #hours = new Map<number, number>();
   #feed = 0;
   /** Told of every change once it is committed. */
   onChange: ((change: { feed: number; anomaly: Anomaly }) => void) | null = null;
 
+  #last: Promise<void> = Promise.resolve();
+
   private constructor(private readonly kv: Deno.Kv, private readonly clock: Clock) {}
+
+  /** Partitions share the counts and the feed's number, so their commits come one after the other. */
+  #turn(work: () => Promise<void>): Promise<void> {
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => {});
+    return mine;
+  }
 
   static async open(kv: Deno.Kv, clock: Clock): Promise<AnomalyStore> {
     const store = new AnomalyStore(kv, clock);
@@ -82,10 +96,15 @@ export class AnomalyStore {
     const done = this.#applied.get(partition) ??
       (await this.kv.get<{ offset: number; ordinal: number }>(stateKeys.effects(partition))).value ?? { offset: -1, ordinal: -1 };
     const fresh = effects.filter(({ offset, ordinal }) => offset > done.offset || (offset === done.offset && ordinal > done.ordinal));
-    for (let from = 0; from < fresh.length; from += limits.anomaliesPerCommitMax) {
-      await this.#applySome(partition, fresh.slice(from, from + limits.anomaliesPerCommitMax));
-    }
     if (fresh.length === 0) this.#applied.set(partition, done);
+    for (let from = 0; from < fresh.length;) {
+      let to = from, keyBytes = 0;
+      while (to < fresh.length && to - from < limits.anomaliesPerCommitMax && keyBytes < limits.commitKeyBytesMax * 0.8) {
+        keyBytes += KEY_BYTES + 3 * fresh[to++].session.length;
+      }
+      await this.#turn(() => this.#applySome(partition, fresh.slice(from, to)));
+      from = to;
+    }
   }
 
   async #applySome(partition: number, effects: readonly AnomalyEffect[]): Promise<void> {
@@ -113,7 +132,8 @@ export class AnomalyStore {
       sets.push({ key: stateKeys.anomalyByDetection(stored.detected, stored.id), value: stored.start });
     }
     for (const [hour, more] of hours) {
-      const before = (await this.kv.get<number>(stateKeys.anomalyHour(hour))).value ?? 0;
+      const before = this.#hours.get(hour) ?? (await this.kv.get<number>(stateKeys.anomalyHour(hour))).value ?? 0;
+      hours.set(hour, before + more);
       sets.push({ key: stateKeys.anomalyHour(hour), value: before + more });
     }
     const { offset, ordinal } = effects[effects.length - 1];
@@ -123,6 +143,8 @@ export class AnomalyStore {
     await commit(this.kv, { sets });
     this.#applied.set(partition, { offset, ordinal });
     this.#types = types;
+    if (this.#hours.size > HOURS_CACHED_MAX) this.#hours.clear();
+    for (const [hour, count] of hours) this.#hours.set(hour, count);
     for (const { stored } of changed.values()) {
       if (stored.status === "provisional") this.#open.set(stored.id, { detected: stored.detected });
       else this.#open.delete(stored.id);
