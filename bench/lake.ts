@@ -1,16 +1,17 @@
-// What archiving costs: synthetic clicks in batches of 4,096, sorted over three days of event time, into part files.
-// Run: deno run -P=test bench/lake.ts [rows]; prints CPU seconds per million rows.
+// What archiving costs: synthetic clicks in batches of 4,096, sorted over some days of event time, into part files.
+// Run: deno run -P=test bench/lake.ts [rows] [days]; prints CPU seconds per million rows.
 
 import { ColumnBuilder, type EventBatch, LIVE, pendingBatch } from "../src/event/batch.ts";
 import process from "node:process";
 import { CLICK } from "../src/event/kind.ts";
+import { syncFolders } from "../src/lake/atomic_file.ts";
 import { Duck } from "../src/lake/duckdb.ts";
 import { Gather } from "../src/lake/gather.ts";
 import { writePart } from "../src/lake/part.ts";
 import { partFile } from "../src/lake/schema.ts";
 
 const BATCH_ROWS = 4096;
-const DAYS = 3;
+const DAYS = Number(Deno.args[1] ?? 3);
 const ITEMS = 50_000;
 const START = Date.UTC(2014, 3, 7);
 
@@ -50,12 +51,19 @@ async function archive(batches: readonly EventBatch[], warm: boolean): Promise<v
   let gather = new Gather();
   const write = async () => {
     flushes++;
+    const changed = new Set<string>();
     for (const group of gather.sorted()) {
-      const part = await writePart(duck, partFile(group.table, group.hourMs, flushes), flushes, 0, group);
+      const part = await writePart(
+        duck,
+        { file: partFile(group.table, group.hourMs, flushes), sequence: flushes, created: 0 },
+        group,
+        changed,
+      );
       files++;
       rows += part.rows;
       bytes += part.bytes;
     }
+    await syncFolders(changed);
     gather = new Gather();
   };
   for (const batch of batches) {

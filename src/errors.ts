@@ -11,11 +11,14 @@ interface ErrorKind {
 const kinds = {
   bad_request: { status: 400, retry: false, exit: 2, title: "The request cannot be read" },
   invalid_parameter: { status: 400, retry: false, exit: 2, title: "A parameter is not valid" },
+  unauthorized: { status: 401, retry: false, exit: 77, title: "A token is needed" },
+  cross_site: { status: 403, retry: false, exit: 1, title: "A page of another site may not do this" },
   not_found: { status: 404, retry: false, exit: 1, title: "Nothing is there" },
   method_not_allowed: { status: 405, retry: false, exit: 1, title: "That method is not served here" },
   key_in_progress: { status: 409, retry: true, exit: 1, title: "A request with this Idempotency-Key is still running" },
   body_too_large: { status: 413, retry: false, exit: 1, title: "The body is too large" },
   unsupported_media_type: { status: 415, retry: false, exit: 1, title: "That kind of body is not read here" },
+  wrong_host: { status: 421, retry: false, exit: 1, title: "The request is meant for another host" },
   key_reused: { status: 422, retry: false, exit: 1, title: "This Idempotency-Key was used with another body" },
   overloaded: { status: 429, retry: true, exit: 1, title: "Too much is under way" },
   internal: { status: 500, retry: false, exit: 70, title: "Something went wrong here" },
@@ -34,6 +37,14 @@ const kinds = {
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof kinds;
+
+/** All codes, for whoever documents them. */
+export const errorCodes = Object.keys(kinds) as ErrorCode[];
+
+/** What is fixed about a code. */
+export function kindOf(code: ErrorCode): ErrorKind {
+  return kinds[code];
+}
 
 /** An error that a person or a program can act on. `code` is one of a closed set; `cause` keeps what was underneath. */
 export class GuardianError extends Error {

@@ -111,8 +111,8 @@ export const limits = {
   evidenceMax: 20,
   /** Distinct items counted exactly in a window; beyond, `unique_items_capped` is true. */
   uniqueItemsMax: 256,
-  /** Anomaly records in one commit: ten kilobytes each at the most. */
-  anomaliesPerCommitMax: 50,
+  /** Changes of anomalies in one commit: two to four kilobytes each. */
+  anomaliesPerCommitMax: 160,
 
   // The lake
   /** Rows that the archiver gathers before it writes part files. */

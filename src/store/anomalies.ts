@@ -7,7 +7,7 @@ import type { Clock } from "../clock.ts";
 import { type Anomaly, type AnomalyStatus, type AnomalyType, anomalyTypes } from "../detect/anomaly.ts";
 import type { Severity } from "../detect/verdict.ts";
 import type { AnomalyEffect } from "../engine/effects.ts";
-import { idOut } from "../event/code.ts";
+import { compareIds, idOut } from "../event/code.ts";
 import { limits } from "../limits.ts";
 import { commit } from "./commit.ts";
 import { stateKeys } from "./keys.ts";
@@ -221,9 +221,7 @@ export class AnomalyStore {
   async *all(statuses: readonly AnomalyStatus[]): AsyncGenerator<Anomaly> {
     let group: Stored[] = [];
     const ordered = () =>
-      group.sort((a, b) =>
-        a.session < b.session ? -1 : a.session > b.session ? 1 : a.type < b.type ? -1 : a.type > b.type ? 1 : a.id < b.id ? -1 : 1
-      );
+      group.sort((a, b) => compareIds(a.session, b.session) || (a.type < b.type ? -1 : a.type > b.type ? 1 : a.id < b.id ? -1 : 1));
     for await (const { value } of this.kv.list<Stored>({ prefix: stateKeys.anomalies() }, { batchSize: 200 })) {
       if (group.length > 0 && group[0].start !== value.start) {
         for (const stored of ordered()) yield toAnomaly(stored);
@@ -232,6 +230,21 @@ export class AnomalyStore {
       if (statuses.includes(value.status)) group.push(value);
     }
     for (const stored of ordered()) yield toAnomaly(stored);
+  }
+
+  /** Window start of the newest anomaly, ms, or null when there is none. */
+  async newest(): Promise<number | null> {
+    for await (const { key } of this.kv.list({ prefix: stateKeys.anomalies() }, { reverse: true, limit: 1 })) return key[1] as number;
+    return null;
+  }
+
+  /** Confirmed anomalies of some lanes by type, those that never fired included. Looks at every anomaly. */
+  async countsOf(lanes: ReadonlySet<string>): Promise<Record<AnomalyType, number>> {
+    const counts = Object.fromEntries(anomalyTypes.map((type) => [type, 0])) as Record<AnomalyType, number>;
+    for await (const { value } of this.kv.list<Stored>({ prefix: stateKeys.anomalies() }, { batchSize: 500 })) {
+      if (value.status === "confirmed" && lanes.has(value.lane)) counts[value.type]++;
+    }
+    return counts;
   }
 
   /** Whether a session has an anomaly of any status. */
@@ -244,6 +257,18 @@ export class AnomalyStore {
 /** The id of an anomaly: 128 bits of SHA-256 over rule, lane, session and window start. */
 export function anomalyId({ rule, lane, session, windowStart }: Pick<AnomalyEffect, "rule" | "lane" | "session" | "windowStart">): string {
   return createHash("sha256").update(JSON.stringify([rule.type, lane, session, windowStart])).digest("hex").slice(0, 32);
+}
+
+/** The record of an effect that is not stored. detectedAt: ms. */
+export function anomalyOf(effect: AnomalyEffect, detectedAt: number): Anomaly {
+  return toAnomaly(toStored(anomalyId(effect), effect, detectedAt));
+}
+
+/** Orders anomalies by window start, then session, then type. */
+export function byWindow(a: Anomaly, b: Anomaly): number {
+  if (a.window_start !== b.window_start) return a.window_start < b.window_start ? -1 : 1;
+  const sessions = compareIds(String(a.session_id), String(b.session_id));
+  return sessions || (a.anomaly_type < b.anomaly_type ? -1 : a.anomaly_type > b.anomaly_type ? 1 : a.anomaly_id < b.anomaly_id ? -1 : 1);
 }
 
 function matches(stored: Stored, query: AnomalyQuery): boolean {

@@ -1,0 +1,91 @@
+// DuckDB as a tool that reads and writes Parquet: opened in memory, locked at once, and never the place where truth lives.
+// What always holds: its SQL reaches no file outside the lake folder and no network, loads no extension, and cannot change a setting.
+// The lock matters because DuckDB is native code: the runtime's own file permissions do not hold it.
+
+import { DuckDBConnection } from "@duckdb/node-api";
+import duckdb from "@duckdb/node-bindings";
+import { join, resolve } from "node:path";
+import { GuardianError, reasonOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { ASIDE, exists } from "./atomic_file.ts";
+
+export interface DuckOptions {
+  readonly lakeFolder: string;
+  /** Names this instance's spill folder: two open at the same time need two names. */
+  readonly name: string;
+  readonly memoryMib?: number;
+  readonly threads?: number;
+}
+
+/** A value of a row as DuckDB gives it to JavaScript. */
+export type Row = Record<string, unknown>;
+
+/** One locked DuckDB in memory. Every query has a connection of its own and runs off the event loop. */
+export class Duck {
+  private constructor(readonly lakeFolder: string, readonly database: duckdb.Database) {}
+
+  /** Opens and locks an instance; makes its spill folder, and the one for unfinished files, within the lake folder. Throws `folder_unusable`. */
+  static async open(options: DuckOptions): Promise<Duck> {
+    const { name, memoryMib = limits.duckdbMemoryMib, threads = limits.duckdbThreadsMax } = options;
+    const lakeFolder = resolve(options.lakeFolder);
+    const spill = join(lakeFolder, ".spill", name);
+    try {
+      // What a killed process spilled is of no use to anybody.
+      if (await exists(spill)) await Deno.remove(spill, { recursive: true });
+      await Deno.mkdir(spill, { recursive: true });
+      await Deno.mkdir(join(lakeFolder, ASIDE), { recursive: true });
+      const config = duckdb.create_config();
+      duckdb.set_config(config, "memory_limit", `${memoryMib}MiB`);
+      duckdb.set_config(config, "threads", String(Math.min(threads, limits.duckdbThreadsMax)));
+      duckdb.set_config(config, "temp_directory", spill);
+      duckdb.set_config(config, "autoinstall_known_extensions", "false");
+      duckdb.set_config(config, "autoload_known_extensions", "false");
+      const database = await duckdb.open(":memory:", config);
+      const duck = new Duck(lakeFolder, database);
+      await duck.run(`SET GLOBAL TimeZone = 'UTC'; SET GLOBAL allowed_directories = [${literal(lakeFolder)}];
+        SET GLOBAL enable_external_access = false; SET GLOBAL lock_configuration = true`);
+      return duck;
+    } catch (cause) {
+      throw new GuardianError("folder_unusable", `Cannot open DuckDB on ${JSON.stringify(lakeFolder)}: ${reasonOf(cause)}`, { cause });
+    }
+  }
+
+  /** Gives `work` a connection of its own, as the low-level bindings know it. */
+  async connected<T>(work: (connection: duckdb.Connection) => Promise<T>): Promise<T> {
+    const connection = await duckdb.connect(this.database);
+    try {
+      return await work(connection);
+    } finally {
+      duckdb.disconnect_sync(connection);
+    }
+  }
+
+  /** Runs statements for their effect. */
+  async run(sql: string): Promise<void> {
+    await this.connected((connection) => new DuckDBConnection(connection).run(sql));
+  }
+
+  /** All rows of a query that has few. */
+  rows(sql: string): Promise<Row[]> {
+    return this.connected(async (connection) => (await new DuckDBConnection(connection).runAndReadAll(sql)).getRowObjectsJS());
+  }
+
+  /** The rows of a query in chunks, as they are made. */
+  async *stream(sql: string): AsyncGenerator<Row[]> {
+    const connection = await duckdb.connect(this.database);
+    try {
+      for await (const rows of (await new DuckDBConnection(connection).stream(sql)).yieldRowObjectJs()) yield rows;
+    } finally {
+      duckdb.disconnect_sync(connection);
+    }
+  }
+
+  close(): void {
+    duckdb.close_sync(this.database);
+  }
+}
+
+/** A text as SQL. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,86 @@
+// The pages of a Parquet column chunk while they are made: growing bytes, definition levels and runs.
+// What always holds: the buffers are shared by all columns, so a column is encoded in one go and its bytes are taken before the next one.
+// Source: apache/parquet-format, Encodings.md.
+
+import { putVarint } from "./thrift.ts";
+
+export const PLAIN = 0, RLE = 3, DELTA_BINARY_PACKED = 5, RLE_DICTIONARY = 8;
+
+/** The pages of one column chunk, not compressed. `least` and `most` in the column's own unit, null without values. */
+export interface EncodedColumn {
+  readonly dictionary: { readonly bytes: Uint8Array; readonly count: number } | null;
+  readonly data: Uint8Array;
+  readonly encoding: number;
+  readonly nulls: number;
+  readonly least: bigint | null;
+  readonly most: bigint | null;
+}
+
+/** Bytes in a growing buffer, kept from one column to the next. */
+export class Bytes {
+  bytes = new Uint8Array(1 << 20);
+  length = 0;
+
+  /** Makes sure that `more` bytes fit. */
+  room(more: number): Uint8Array {
+    if (this.length + more > this.bytes.length) {
+      const larger = new Uint8Array(2 * (this.length + more));
+      larger.set(this.bytes.subarray(0, this.length));
+      this.bytes = larger;
+    }
+    return this.bytes;
+  }
+
+  put(values: readonly number[]): void {
+    this.room(values.length).set(values, this.length);
+    this.length += values.length;
+  }
+
+  /** The bytes so far; valid until the next use. */
+  done(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
+  }
+}
+
+/** The dictionary page and the data page of the column at hand. */
+export const dictionaryBytes = new Bytes(), page = new Bytes();
+/** 1 for each row that has a value. */
+export let present = new Uint8Array(0);
+
+/** Makes room for the definition levels of a column. */
+export function reservePresent(rows: number): void {
+  if (present.length < rows) present = new Uint8Array(rows + 256);
+}
+
+/** Definition levels: 1 where a row has a value. */
+export function putLevels(rows: number, values: number): void {
+  const start = page.length;
+  page.put([0, 0, 0, 0]);
+  if (values === rows || values === 0) {
+    putRun(rows, [values === 0 ? 0 : 1]);
+  } else {
+    const groups = Math.ceil(rows / 8);
+    putHeader(2 * groups + 1);
+    const bytes = page.room(groups);
+    present.fill(0, rows, 8 * groups);
+    for (let row = 0; row < rows; row += 8) {
+      let byte = 0;
+      for (let bit = 0; bit < 8; bit++) byte |= present[row + bit] << bit;
+      bytes[page.length++] = byte;
+    }
+  }
+  new DataView(page.bytes.buffer).setUint32(start, page.length - start - 4, true);
+}
+
+/** Begins a run of the hybrid. */
+export function putHeader(value: number): void {
+  const bytes: number[] = [];
+  putVarint(bytes, value);
+  page.put(bytes);
+}
+
+/** A run of one value in the hybrid of runs and packed bits. */
+export function putRun(count: number, value: readonly number[]): void {
+  putHeader(2 * count);
+  page.put(value);
+}

@@ -1,0 +1,87 @@
+// The Parquet writer at its edges, read back by DuckDB: row groups, runs, widths, absent values, odd texts.
+
+import assert from "node:assert";
+import { ColumnBuilder, type EventBatch, pendingBatch } from "../../src/event/batch.ts";
+import { PURCHASE } from "../../src/event/kind.ts";
+import { Gather } from "../../src/lake/gather.ts";
+import { writeParquet } from "../../src/lake/parquet.ts";
+import { type Lab, labTest, randomFrom, seedOfRun } from "./lab.ts";
+
+const START = Date.UTC(2014, 3, 7, 3);
+const ROW_GROUP_ROWS = 122_880;
+
+/** Writes `count` rows as one file, each made by `push`, and returns its path. */
+async function written(lab: Lab, count: number, push: (columns: ColumnBuilder, row: number) => void): Promise<string> {
+  const gather = new Gather({ rows: Infinity, bytes: Infinity, groups: 1 });
+  for (let first = 0; first < count; first += 4096) {
+    const columns = new ColumnBuilder(4096);
+    for (let row = first; row < Math.min(count, first + 4096); row++) push(columns, row);
+    const batch: EventBatch = { ...pendingBatch(columns, "live", 3), firstOffset: first, arrival: START + first };
+    gather.add(batch, first);
+  }
+  const path = `${lab.lakeFolder}/one.parquet`;
+  const [{ table, runs }] = gather.sorted();
+  await writeParquet(path, table, runs);
+  return path;
+}
+
+for (
+  const [rows, groups] of [[1, 1], [7, 1], [8, 1], [9, 1], [129, 1], [130, 1], [ROW_GROUP_ROWS - 1, 1], [ROW_GROUP_ROWS, 1], [
+    ROW_GROUP_ROWS + 1,
+    2,
+  ]]
+) {
+  labTest(`Parquet file has ${groups} row groups and every value when it has ${rows} rows`, async (lab) => {
+    const path = await written(
+      lab,
+      rows,
+      (columns, row) => columns.push(row % 3, START + row, row, 7 * row, columns.code(row % 2 ? "odd" : "even")),
+    );
+    const [sums] = await lab.duck.rows(`SELECT count(*)::INTEGER AS rows, count(DISTINCT session_id)::INTEGER AS sessions,
+      bool_and(item_id = (7 * _offset)::VARCHAR AND session_id = _offset::VARCHAR AND timestamp = make_timestamptz(${START} * 1000 + _offset * 1000)
+        AND category = CASE WHEN _offset % 2 = 1 THEN 'odd' ELSE 'even' END AND _partition = 3
+        AND kind = CASE _offset % 3 WHEN 0 THEN 'click' WHEN 1 THEN 'page_view' ELSE 'add_to_cart' END
+        AND _arrival = make_timestamptz((${START} + _offset // 4096 * 4096) * 1000)) AS equal FROM '${path}'`);
+    assert.deepEqual(sums, { rows, sessions: rows, equal: true });
+    assert.deepEqual(await lab.duck.rows(`SELECT num_row_groups::INTEGER AS n FROM parquet_file_metadata('${path}')`), [{ n: groups }]);
+  });
+}
+
+for (const unit of [1, 255, 65_537, 2 ** 31, 2 ** 40 + 1, 2 ** 44]) {
+  labTest(`Parquet file keeps numbers that lie ${unit} apart, in any order`, async (lab) => {
+    const random = randomFrom(seedOfRun());
+    const given: number[] = [];
+    const path = await written(lab, 1000, (columns, row) => {
+      columns.push(0, START, 1, 1, 1);
+      given[row] = Math.floor(random() * 300) * unit;
+      columns.withIdentity().row[row] = given[row];
+    });
+    const rows = await lab.duck.rows(`SELECT _row::DOUBLE AS value FROM '${path}'`);
+    assert.deepEqual(rows.map(({ value }) => value), given);
+  });
+}
+
+labTest("Parquet file keeps the largest price, quantity and time", async (lab) => {
+  const last = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+  const path = await written(lab, 100, (columns, row) => {
+    columns.push(PURCHASE, row === 0 ? last - 3_599_999 : last, 1, 1, 1);
+    const purchase = columns.withPurchase();
+    purchase.price[row] = row % 2 ? 9_000_000_000_000_000 : 1;
+    purchase.quantity[row] = 1_000_000_000;
+  });
+  const [row] = await lab.duck.rows(`SELECT max(price)::VARCHAR AS most, min(price)::VARCHAR AS least, max(quantity)::INTEGER AS pieces,
+    epoch_ms(max(timestamp))::VARCHAR AS last FROM '${path}'`);
+  assert.deepEqual(row, { most: "900000000000.0000", least: "0.0001", pieces: 1e9, last: String(last) });
+});
+
+labTest("Parquet file lets DuckDB skip by time without reading", async (lab) => {
+  const path = await written(lab, 1000, (columns, row) => columns.push(0, START + row, 1, 1, 1));
+  const [ends] = await lab.duck.rows(`SELECT stats_min_value AS least, stats_max_value AS most, stats_null_count::INTEGER AS nulls
+    FROM parquet_metadata('${path}') WHERE path_in_schema = 'timestamp'`);
+  assert.deepEqual(ends, { least: "2014-04-07 03:00:00+00", most: "2014-04-07 03:00:00.999+00", nulls: 0 });
+});
+
+labTest("Parquet file costs little for columns that say nothing", async (lab) => {
+  const path = await written(lab, 100_000, (columns, row) => columns.push(0, START + row, 1, 1, 1));
+  assert.ok(Deno.statSync(path).size < 20_000, `${Deno.statSync(path).size} bytes`);
+});
