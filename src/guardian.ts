@@ -34,7 +34,7 @@ export interface GuardianOptions {
 
 const TICK_MS = 1_000;
 const TRIM_TICKS = 10;
-const SWEEP_TICKS = 600;
+const SWEEP_TICKS = 60;
 
 /** State of one part in `/health`: fit, or why not. */
 export type PartState = { readonly status: "ok" } | { readonly status: "failing"; readonly reason: string };

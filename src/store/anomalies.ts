@@ -73,6 +73,7 @@ export class AnomalyStore {
   /** Told of every change once it is committed. */
   onChange: ((change: { feed: number; anomaly: Anomaly }) => void) | null = null;
 
+  #uncertain = false;
   #last: Promise<void> = Promise.resolve();
 
   private constructor(private readonly kv: Deno.Kv, private readonly clock: Clock) {}
@@ -86,13 +87,23 @@ export class AnomalyStore {
 
   static async open(kv: Deno.Kv, clock: Clock): Promise<AnomalyStore> {
     const store = new AnomalyStore(kv, clock);
-    store.#types = (await kv.get<Record<string, number>>(stateKeys.anomalyTypes())).value ?? {};
-    store.#feed = (await kv.get<number>(stateKeys.feed())).value ?? 0;
+    await store.#load();
     return store;
+  }
+
+  /** Takes from KV what memory holds of it: at start, and after a commit of which nobody knows whether it landed. */
+  async #load(): Promise<void> {
+    this.#types = (await this.kv.get<Record<string, number>>(stateKeys.anomalyTypes())).value ?? {};
+    this.#feed = (await this.kv.get<number>(stateKeys.feed())).value ?? 0;
+    this.#hours.clear();
+    this.#open.clear();
+    this.#applied.clear();
+    this.#uncertain = false;
   }
 
   /** Stores what the engine found in one partition, in order; what is stored already is passed over. */
   async apply(partition: number, effects: readonly AnomalyEffect[]): Promise<void> {
+    await this.#turn(() => this.#uncertain ? this.#load() : Promise.resolve());
     const done = this.#applied.get(partition) ??
       (await this.kv.get<{ offset: number; ordinal: number }>(stateKeys.effects(partition))).value ?? { offset: -1, ordinal: -1 };
     const fresh = effects.filter(({ offset, ordinal }) => offset > done.offset || (offset === done.offset && ordinal > done.ordinal));
@@ -140,7 +151,9 @@ export class AnomalyStore {
     sets.push({ key: stateKeys.effects(partition), value: { offset, ordinal } });
     sets.push({ key: stateKeys.anomalyTypes(), value: types });
     sets.push({ key: stateKeys.feed(), value: this.#feed + changed.size });
+    this.#uncertain = true;
     await commit(this.kv, { sets });
+    this.#uncertain = false;
     this.#applied.set(partition, { offset, ordinal });
     this.#types = types;
     if (this.#hours.size > HOURS_CACHED_MAX) this.#hours.clear();
