@@ -107,6 +107,8 @@ export const limits = {
   engineWordsMax: 1_048_576,
   /** Lanes with open windows in one partition. Beyond: a new replay is refused. */
   lanesMax: 64,
+  /** Quiet time after which an open replay lane's clicks are kept beside the log, so that they do not hold all of it, ms. */
+  parkAfterMs: 10 * 60_000,
   /** Clicks shown as evidence of an anomaly: the last ones of its window. */
   evidenceMax: 20,
   /** Distinct items counted exactly in a window; beyond, `unique_items_capped` is true. */

@@ -24,6 +24,8 @@ export class Lane {
   lateBefore = -Infinity;
   /** After a restart: the offset of the first event that an open window needs. */
   fillsFrom = 0;
+  /** Batches of this lane that are kept outside the log, because its windows stay open: numbers [from, to). */
+  parked = { from: 0, to: 0 };
   #nextClose = -Infinity;
   readonly #panes = new Map<number, Pane>();
   #recent: Pane | null = null;
@@ -51,6 +53,18 @@ export class Lane {
     let sessions = 0;
     for (const pane of this.#panes.values()) sessions += pane.sessions;
     return sessions;
+  }
+
+  /** Event time from which on open windows hold clicks, ms; Infinity when none is open. */
+  get oldestOpen(): number {
+    let oldest = Infinity;
+    for (const { start } of this.#panes.values()) if (start < oldest) oldest = start;
+    return oldest;
+  }
+
+  /** Clicks before `offset` are kept elsewhere from now on: the log need not keep them for this lane. */
+  releaseBefore(offset: number): void {
+    for (const pane of this.#panes.values()) if (pane.firstOffset < offset) pane.firstOffset = offset;
   }
 
   /** The oldest offset that an open window needs, or null. */

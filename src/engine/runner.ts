@@ -5,6 +5,7 @@
 import type { Clock } from "../clock.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
 import { LIVE } from "../event/batch.ts";
+import { limits } from "../limits.ts";
 import type { EventLog, Progress } from "../log/log.ts";
 import type { LogLine } from "../log_line.ts";
 import type { AnomalyStore } from "../store/anomalies.ts";
@@ -12,9 +13,12 @@ import { commit } from "../store/commit.ts";
 import { stateKeys } from "../store/keys.ts";
 import type { LateEventStore } from "../store/late_events.ts";
 import { type Effects, noEffects } from "./effects.ts";
+import { park, refillParked, sweepParked } from "./parking.ts";
 import { type Bookmark, type Counters, PartitionState } from "./step.ts";
 
 const BOOKMARK_MS = 1_000;
+/** Events behind an idle lane's oldest click from which parking it is worth its while. */
+const PARK_EVENTS = 100_000;
 const RETRY_MS = [100, 500, 2_000, 5_000];
 
 /** What `/health` tells of one partition. */
@@ -41,6 +45,10 @@ export class EngineRunner implements Progress {
   readonly #storing: Promise<void>[] = [];
   #lastBookmark: number;
   #failing: string | null = null;
+  /** Monotonic time of the last batch of each replay lane, by partition and lane. */
+  readonly #laneSeen = new Map<string, number>();
+  /** Lanes with parked batches and how many, as a text, by partition. */
+  readonly #parkedLanes: string[] = [];
   /** What had to be read again at start. */
   recovery: EngineRecovery = { events: 0, seconds: 0 };
 
@@ -51,6 +59,7 @@ export class EngineRunner implements Progress {
     private readonly lateEvents: LateEventStore,
     private readonly clock: Clock,
     private readonly logLine: LogLine,
+    private readonly parkEvents: number,
   ) {
     this.#lastBookmark = clock.monotonic();
   }
@@ -63,19 +72,23 @@ export class EngineRunner implements Progress {
     lateEvents: LateEventStore,
     clock: Clock,
     logLine: LogLine,
+    parkEvents: number = PARK_EVENTS,
   ): Promise<EngineRunner> {
-    const runner = new EngineRunner(log, state, anomalies, lateEvents, clock, logLine);
+    const runner = new EngineRunner(log, state, anomalies, lateEvents, clock, logLine, parkEvents);
     const started = clock.monotonic();
     let events = 0;
     for (let p = 0; p < log.partitions; p++) {
       const { value } = await state.get<Bookmark>(stateKeys.engine(p));
       const partition = value === null ? new PartitionState(p) : PartitionState.from(value, p);
       const position = value?.position ?? 0;
+      await refillParked(state, partition);
+      await sweepParked(state, partition);
       runner.#states.push(partition);
       runner.#bookmarked.push(position);
       runner.#needed.push(partition.position);
       runner.#stored.push(position);
       runner.#storing.push(Promise.resolve());
+      runner.#parkedLanes.push("");
       while (partition.position < position) {
         const before = partition.position;
         // Batches end at bookmarks, for a bookmark is made between batches; so nothing beyond it is taken here.
@@ -173,7 +186,10 @@ export class EngineRunner implements Progress {
     const batches = await this.#retried(() => this.log.read(partition, state.position), signal);
     if (batches === undefined) return;
     const effects = noEffects();
-    for (const batch of batches) state.step(batch, effects);
+    for (const batch of batches) {
+      state.step(batch, effects);
+      if (batch.lane !== LIVE) this.#laneSeen.set(`${partition} ${batch.lane}`, this.clock.monotonic());
+    }
     const { position } = state;
     // What the last batches caused is stored while these are stepped; more than that does not pile up.
     await this.#storing[partition];
@@ -213,10 +229,34 @@ export class EngineRunner implements Progress {
     this.#lastBookmark = this.clock.monotonic();
     for (const state of this.#states) {
       if (state.position === this.#bookmarked[state.partition]) continue;
+      const parked = await this.#parkIdleLanes(state);
       const bookmark = state.bookmark();
       await commit(this.state, { sets: [{ key: stateKeys.engine(state.partition), value: bookmark }] });
+      if (parked) await sweepParked(this.state, state);
       this.#bookmarked[state.partition] = bookmark.position;
       this.#needed[state.partition] = state.oldestNeeded;
     }
+  }
+
+  /** Keeps the clicks of open lanes that nothing comes for beside the log. Returns whether what is kept there has changed. */
+  async #parkIdleLanes(state: PartitionState): Promise<boolean> {
+    const now = this.clock.monotonic();
+    const named = this.#parkedLanes[state.partition];
+    for (const lane of state.lanes.values()) {
+      const place = `${state.partition} ${lane.name}`;
+      if (!this.#laneSeen.has(place)) this.#laneSeen.set(place, now);
+      if (!lane.open) lane.parked = { from: lane.parked.to, to: lane.parked.to };
+      const idle = lane.name !== LIVE && now - this.#laneSeen.get(place)! >= limits.parkAfterMs;
+      if (idle && lane.oldestNeeded !== null && lane.oldestNeeded < state.position - this.parkEvents) {
+        await park(this.state, this.log, state, lane);
+      }
+    }
+    for (const place of this.#laneSeen.keys()) {
+      const [partition, lane] = place.split(" ");
+      if (Number(partition) === state.partition && !state.lanes.has(lane)) this.#laneSeen.delete(place);
+    }
+    const parked = [...state.lanes.values()].map((lane) => `${lane.name} ${lane.parked.from} ${lane.parked.to}`).join();
+    this.#parkedLanes[state.partition] = parked;
+    return parked !== named;
   }
 }

@@ -12,11 +12,15 @@ import { Lane } from "./lane.ts";
 import { mix, Sketch, textHash } from "./sketch.ts";
 import { EngineWords } from "./words.ts";
 
-/** Where one lane stood when the bookmark was made. newest: ms of event time. oldestOffset: null when no window was open. */
+/**
+ * Where one lane stood when the bookmark was made. newest: ms of event time. oldestOffset: null when no window needs the log.
+ * parked: numbers [from, to) of the batches that are kept outside the log.
+ */
 export interface LaneBookmark {
   readonly lane: string;
   readonly newest: number;
   readonly oldestOffset: number | null;
+  readonly parked: { readonly from: number; readonly to: number };
 }
 
 /** What a restart needs besides the log. */
@@ -58,15 +62,22 @@ export class PartitionState {
     state.sessions = new Sketch(bookmark.sessions.slice());
     state.#quietUntil = bookmark.position;
     state.position = bookmark.position;
-    for (const { lane, newest, oldestOffset } of bookmark.lanes) {
-      state.#lane(lane).resume(newest, oldestOffset ?? Infinity);
+    for (const { lane: name, newest, oldestOffset, parked } of bookmark.lanes) {
+      const lane = state.#lane(name);
+      lane.resume(newest, oldestOffset ?? Infinity);
+      lane.parked = { ...parked };
       if (oldestOffset !== null && oldestOffset < state.position) state.position = oldestOffset;
     }
     return state;
   }
 
   bookmark(): Bookmark {
-    const lanes = [...this.lanes.values()].map((lane) => ({ lane: lane.name, newest: lane.newest, oldestOffset: lane.oldestNeeded }));
+    const lanes = [...this.lanes.values()].map((lane) => ({
+      lane: lane.name,
+      newest: lane.newest,
+      oldestOffset: lane.oldestNeeded,
+      parked: { ...lane.parked },
+    }));
     return { position: this.position, lanes, counters: structuredClone(this.counters), sessions: this.sessions.registers.slice() };
   }
 
@@ -75,6 +86,14 @@ export class PartitionState {
     let oldest = this.position;
     for (const lane of this.lanes.values()) oldest = Math.min(oldest, lane.oldestNeeded ?? oldest);
     return oldest;
+  }
+
+  /** Fills the windows of a lane again with a batch that was kept outside the log. Comes right after `from`. */
+  refill(batch: EventBatch): void {
+    this.#effects = null;
+    this.#events(batch, 0, batch.count, null);
+    const lane = this.lanes.get(batch.lane)!;
+    lane.releaseBefore(Math.min(lane.fillsFrom, this.#quietUntil));
   }
 
   /** Takes the events of `batch` from `position` on, and adds what they cause to `effects`. */

@@ -21,6 +21,9 @@ export const stateKeys = {
 
   /** Bookmark of the engine in one partition. */
   engine: (partition: number) => ["engine", partition],
+  /** Batches of a lane whose windows stay open while the log moves on. -> Uint8Array */
+  parked: (partition: number, lane: string, page: number) => ["parked", partition, lane, page],
+  parkedOf: (partition: number) => ["parked", partition],
   /** Number of the last effect of one partition that is stored: { offset, ordinal }. */
   effects: (partition: number) => ["effects", partition],
 
