@@ -138,6 +138,27 @@ export const limits = {
   duckdbMemoryMib: 512,
   duckdbThreadsMax: 2,
 
+  // Day jobs
+  /** Rows of `popular_items`, `categories` and `trending` in one result. What ranks below is left out. */
+  popularItemsMax: 100,
+  categoriesMax: 20,
+  trendingMax: 100,
+  /** Pages of one result, all written in one commit. More: the job fails. */
+  resultPagesMax: 8,
+  /** Tries of a job before it has failed, and the wait between two, ms. */
+  jobTriesMax: 4,
+  jobRetryMs: 5 * 60_000,
+  /** Least time between two runs of a day whose events or flagged sessions changed, ms. */
+  jobStaleMs: 60 * 60_000,
+  /** Finished tries kept in the record of runs. The oldest go first; the newest of each job and day stays besides. */
+  runTriesMax: 2000,
+  /** Local days, back from the newest one, that the scheduler looks at. Older ones are run by hand alone. */
+  jobDaysMax: 3660,
+  /** How long a holder of the lease that has died keeps others from running day jobs, ms. */
+  jobLeaseMs: 60_000,
+  /** Memory DuckDB may use for day jobs, in MiB; beyond it spills into the lake folder. */
+  jobMemoryMib: 512,
+
   // Reading
   /** Rows in one page of a list, by default and at the most. Above: 400. */
   pageRowsDefault: 100,

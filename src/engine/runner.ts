@@ -202,7 +202,7 @@ export class EngineRunner implements Progress {
   }
 
   async #store(partition: number, { anomalies, late }: Effects, signal?: AbortSignal): Promise<void> {
-    if (late.length > 0) await this.#retried(() => this.lateEvents.add(late), signal);
+    if (late.length > 0) await this.#retried(() => this.lateEvents.add(partition, late), signal);
     if (anomalies.length > 0) await this.#retried(() => this.anomalies.apply(partition, anomalies), signal);
   }
 

@@ -11,6 +11,7 @@ import { compareIds, idOut } from "../event/code.ts";
 import { limits } from "../limits.ts";
 import { commit } from "./commit.ts";
 import { stateKeys } from "./keys.ts";
+import { Turns } from "./turns.ts";
 
 /** What KV holds of an anomaly. Times in ms; evidence: [event time, item, offset]. */
 interface Stored {
@@ -74,16 +75,10 @@ export class AnomalyStore {
   onChange: ((change: { feed: number; anomaly: Anomaly }) => void) | null = null;
 
   #uncertain = false;
-  #last: Promise<void> = Promise.resolve();
+  /** Partitions share the counts and the feed's number, so their commits come one after the other. */
+  readonly #turns = new Turns();
 
   private constructor(private readonly kv: Deno.Kv, private readonly clock: Clock) {}
-
-  /** Partitions share the counts and the feed's number, so their commits come one after the other. */
-  #turn(work: () => Promise<void>): Promise<void> {
-    const mine = this.#last.then(work);
-    this.#last = mine.catch(() => {});
-    return mine;
-  }
 
   static async open(kv: Deno.Kv, clock: Clock): Promise<AnomalyStore> {
     const store = new AnomalyStore(kv, clock);
@@ -103,7 +98,7 @@ export class AnomalyStore {
 
   /** Stores what the engine found in one partition, in order; what is stored already is passed over. */
   async apply(partition: number, effects: readonly AnomalyEffect[]): Promise<void> {
-    await this.#turn(() => this.#uncertain ? this.#load() : Promise.resolve());
+    await this.#turns.take(() => this.#uncertain ? this.#load() : Promise.resolve());
     const done = this.#applied.get(partition) ??
       (await this.kv.get<{ offset: number; ordinal: number }>(stateKeys.effects(partition))).value ?? { offset: -1, ordinal: -1 };
     const fresh = effects.filter(({ offset, ordinal }) => offset > done.offset || (offset === done.offset && ordinal > done.ordinal));
@@ -113,7 +108,7 @@ export class AnomalyStore {
       while (to < fresh.length && to - from < limits.anomaliesPerCommitMax && keyBytes < limits.commitKeyBytesMax * 0.8) {
         keyBytes += KEY_BYTES + 3 * fresh[to++].session.length;
       }
-      await this.#turn(() => this.#applySome(partition, fresh.slice(from, to)));
+      await this.#turns.take(() => this.#applySome(partition, fresh.slice(from, to)));
       from = to;
     }
   }

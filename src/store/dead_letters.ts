@@ -7,6 +7,7 @@ import type { Reject, RejectCode } from "../event/reject.ts";
 import { limits } from "../limits.ts";
 import { commit, deleteAll } from "./commit.ts";
 import { stateKeys } from "./keys.ts";
+import { Turns } from "./turns.ts";
 
 /** A refused line. raw: its first bytes, with addresses masked; rawBytes: how long it was. time: ms. */
 export interface DeadLetter {
@@ -32,7 +33,7 @@ export class DeadLetterStore {
   #next = 0;
   #first = 0;
   #refused = 0;
-  #queue: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
 
   private constructor(private readonly kv: Deno.Kv, private readonly clock: Clock) {}
 
@@ -62,9 +63,7 @@ export class DeadLetterStore {
    * the number of refused lines of it before these, and what was kept before is passed over. `beyond`: refused lines that are only counted.
    */
   add(name: string, source: string | null, first: number, rejects: readonly Reject[], beyond = 0): Promise<void> {
-    const mine = this.#queue.then(() => this.#add(name, source, first, rejects, beyond));
-    this.#queue = mine.catch(() => {});
-    return mine;
+    return this.#turns.take(() => this.#add(name, source, first, rejects, beyond));
   }
 
   async #add(name: string, source: string | null, first: number, rejects: readonly Reject[], beyond: number): Promise<void> {
@@ -96,15 +95,14 @@ export class DeadLetterStore {
   /** Drops what is older than it may be. */
   sweep(): Promise<void> {
     const oldest = this.clock.now() - limits.deadLettersKeepDays * 86_400_000;
-    this.#queue = this.#queue.then(async () => {
+    return this.#turns.take(async () => {
       let before = this.#first;
       for await (const { key, value } of this.kv.list<DeadLetter>({ prefix: stateKeys.deadLetters() }, { batchSize: 100 })) {
         if (value.time >= oldest) break;
         before = (key[1] as number) + 1;
       }
       await this.#dropBefore(before);
-    }).catch(() => {});
-    return this.#queue;
+    });
   }
 
   async #dropBefore(before: number): Promise<void> {

@@ -40,8 +40,11 @@ export const stateKeys = {
   /** Next number of the live feed. */
   feed: () => ["feed"],
 
+  /** A page of late events, by arrival and offset of its first. -> LateEffect[] */
   lateEvent: (arrival: number, partition: number, offset: number) => ["late", arrival, partition, offset],
   lateEvents: () => ["late"],
+  /** Offset of the last late event of a partition that was kept. */
+  lateMark: (partition: number) => ["late_mark", partition],
 
   deadLetter: (seq: number) => ["dead", seq],
   deadLetters: () => ["dead"],
@@ -73,4 +76,18 @@ export const stateKeys = {
   /** Files that compaction replaced, by when it did. */
   retired: (at: number, number: number) => ["retired", at, number],
   allRetired: () => ["retired"],
+
+  /** Results of day jobs: pages of rows, the first with what is told of all. dates are local days. */
+  resultPage: (table: string, traffic: string, date: string, page: number) => ["result", table, traffic, date, page],
+  resultPages: (table: string, traffic: string, date: string) => ["result", table, traffic, date],
+  resultsOf: (table: string, traffic: string) => ["result", table, traffic],
+  /** The newest run of a job for a day; every finished try by its number; and the next number: { next }. */
+  run: (date: string, job: string) => ["run", date, job],
+  runsOf: (date: string) => ["run", date],
+  runs: () => ["run"],
+  runTry: (number: number) => ["run_try", number],
+  runTries: () => ["run_try"],
+  runNumber: () => ["run_number"],
+  /** Who runs day jobs now: { holder, until }. */
+  jobLease: () => ["job_lease"],
 };

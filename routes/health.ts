@@ -1,0 +1,102 @@
+// How the server is: for people, and for what restarts it or sends it traffic.
+
+import { z } from "@hono/zod-openapi";
+import { reasonOf } from "../src/errors.ts";
+import { stateKeys } from "../src/store/keys.ts";
+import { VERSION } from "../src/version.ts";
+import { endpoint } from "../src/web/endpoint.ts";
+import type { Service } from "../src/web/service.ts";
+
+const partSchema = z.object({ status: z.enum(["ok", "failing"]), reason: z.string().optional().describe("Why it is failing") });
+const count = z.int().min(0);
+
+export const healthSchema = z.object({
+  status: z.enum(["ok", "failing", "stopping"]),
+  database: z.enum(["ok", "failing"]).describe("Whether stored data can be read"),
+  version: z.string(),
+  uptime_s: z.number().describe("Seconds since the start"),
+  parts: z.object({ log: partSchema, engine: partSchema, archiver: partSchema }),
+  lag_events: z.object({ engine: count, archiver: count }).describe(
+    "Events that are in the log and not yet processed, or not yet in the lake",
+  ),
+  identity: z.object({ event_ids: count, span_hours: z.number(), idempotency_keys: count })
+    .describe("How many ids duplicates are told by, and the hours of arrival that they cover"),
+  engine: z.array(z.object({
+    partition: count,
+    position: count,
+    end: count,
+    lanes: count,
+    open_panes: count,
+    live_watermark: z.string().nullable(),
+  })),
+  recovery: z.object({ events_read_again: count, seconds: z.number() }).describe("What the last start had to read again"),
+}).openapi("Health");
+
+async function healthOf({ guardian, clock, startedAt, draining }: Service): Promise<z.infer<typeof healthSchema>> {
+  const { status, recovery, ...rest } = guardian.health();
+  const database = await guardian.state.get(stateKeys.feed()).then(() => "ok" as const, (failure) => {
+    rest.parts.engine = { status: "failing", reason: `Cannot read stored data: ${reasonOf(failure)}` };
+    return "failing" as const;
+  });
+  return {
+    status: draining ? "stopping" : database === "ok" ? status : "failing",
+    database,
+    version: VERSION,
+    uptime_s: Math.round(clock.monotonic() - startedAt) / 1000,
+    recovery: { ...recovery, seconds: Math.round(recovery.seconds * 1000) / 1000 },
+    ...rest,
+  };
+}
+
+export const health = endpoint({
+  method: "get",
+  path: "/health",
+  tag: "About",
+  summary: "How it is, part by part",
+  description: "Each part's state, how far the readers of the log are behind it, and what the last start had to recover.",
+  answers: {
+    200: { means: "Fit", schema: healthSchema },
+    503: { means: "Not fit, or stopping; the same body says what is wrong", schema: healthSchema },
+  },
+  problems: [],
+  whileDraining: true,
+  handle: async ({ c, service }) => {
+    const answer = await healthOf(service);
+    return c.json(answer, answer.status === "ok" ? 200 : 503);
+  },
+});
+
+const liveSchema = z.object({ status: z.literal("ok") }).openapi("Live");
+
+export const live = endpoint({
+  method: "get",
+  path: "/health/live",
+  tag: "About",
+  summary: "Whether the process answers",
+  description: "Always the same answer, without a token: a process that does not give it should be restarted.",
+  answers: { 200: { means: "It answers", schema: liveSchema, example: { status: "ok" } } },
+  problems: [],
+  open: true,
+  whileDraining: true,
+  handle: ({ c }) => c.json({ status: "ok" }),
+});
+
+const readySchema = z.object({ status: z.enum(["ready", "not_ready"]) }).openapi("Ready");
+
+export const ready = endpoint({
+  method: "get",
+  path: "/health/ready",
+  tag: "About",
+  summary: "Whether it should get traffic",
+  description: "Not ready while a part is failing, and while the server shuts down.",
+  answers: {
+    200: { means: "Ready", schema: readySchema, example: { status: "ready" } },
+    503: { means: "Not ready", schema: readySchema, example: { status: "not_ready" } },
+  },
+  problems: [],
+  whileDraining: true,
+  handle: async ({ c, service }) => {
+    const { status } = await healthOf(service);
+    return status === "ok" ? c.json({ status: "ready" }) : c.json({ status: "not_ready" }, 503);
+  },
+});

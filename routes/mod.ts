@@ -1,0 +1,35 @@
+// All that the server answers: the table of contents. Where two paths fit a request, the first one here is taken.
+
+import type { Endpoint } from "../src/web/endpoint.ts";
+import { anomalies, anomaliesOfSession, anomalyTimeline, anomalyTypeCounts } from "./anomalies.ts";
+import { deadLetters } from "./dead_letters.ts";
+import { docs, openApi, redoc } from "./docs.ts";
+import { postEvents } from "./events.ts";
+import { health, live, ready } from "./health.ts";
+import { lateEvents } from "./late_events.ts";
+import { root } from "./root.ts";
+import { postDeadLetters, postEnd, sourceState } from "./sources.ts";
+import { stats } from "./stats.ts";
+import { postVerify } from "./verify.ts";
+
+export const endpoints: readonly Endpoint[] = [
+  root,
+  health,
+  live,
+  ready,
+  stats,
+  postEvents,
+  sourceState,
+  postEnd,
+  postDeadLetters,
+  anomalies,
+  anomalyTypeCounts,
+  anomalyTimeline,
+  anomaliesOfSession,
+  deadLetters,
+  lateEvents,
+  postVerify,
+  openApi,
+  docs,
+  redoc,
+];

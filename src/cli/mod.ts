@@ -1,0 +1,139 @@
+// The command line: which commands there are, with which options. What always holds: an error is one sentence on stderr that says what to do,
+// and an exit code that tells its kind; what a script reads goes to stdout alone.
+
+import { Command, CommanderError, Option } from "commander";
+import {
+  CONFIG_ENVIRONMENT,
+  CONFIG_FILE,
+  environmentName,
+  flagName,
+  loadSettings,
+  type SettingName,
+  type Settings,
+  settings,
+} from "../config.ts";
+import { GuardianError, reasonOf } from "../errors.ts";
+import { VERSION } from "../version.ts";
+import { anomaliesCommand } from "./anomalies.ts";
+import { replayCommand } from "./replay.ts";
+import { resetCommand } from "./reset.ts";
+import { scanCommand } from "./scan.ts";
+import { serveCommand } from "./serve.ts";
+import type { Shell } from "./shell.ts";
+import { verifyCommand } from "./verify.ts";
+
+type Flags = Record<string, string | undefined>;
+
+const EXITS = `
+Exit codes: 0 done, 1 found something or refused, 2 cannot read the command, 65 stored data damaged, 66 input unreadable,
+69 server or port not available, 70 fault inside, 73 data folder unusable, 74 storage failing, 75 data folder in use, 77 token needed,
+78 setting not valid, 130 stopped by a signal.`;
+
+/** Runs one command and returns the exit code. */
+export async function run(argv: readonly string[], shell: Shell): Promise<number> {
+  let code = 0;
+  const program = programFor(shell, (exit) => code = exit);
+  try {
+    await program.parseAsync(argv.length === 0 ? ["--help"] : [...argv], { from: "user" });
+    return code;
+  } catch (thrown) {
+    return told(thrown, argv, shell);
+  }
+}
+
+function told(thrown: unknown, argv: readonly string[], shell: Shell): number {
+  if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
+  // Whoever read the output has seen enough.
+  if (thrown instanceof Deno.errors.BrokenPipe) return 0;
+  const error = thrown instanceof CommanderError
+    ? new GuardianError("usage", usageSentence(thrown.message))
+    : thrown instanceof GuardianError
+    ? thrown
+    : new GuardianError("internal", `Cannot go on: ${reasonOf(thrown)}`, { cause: thrown });
+  shell.err(error.message);
+  const debug = shell.environment[environmentName("logLevel")] === "debug" || argv.join(" ").includes(`${flagName("logLevel")} debug`);
+  if (debug && thrown instanceof Error) shell.err(thrown.stack ?? "");
+  return error.kind.exit;
+}
+
+/** Commander's words as one sentence. */
+function usageSentence(message: string): string {
+  const [what, hint] = message.replace(/^error: /, "").split("\n");
+  const mend = hint === undefined ? "see --help" : hint.replace(/^\(D/, "d").replace(/\)$/, "");
+  return `Cannot read the command: ${what.replaceAll("'", '"')}; ${mend}`;
+}
+
+function programFor(shell: Shell, exit: (code: number) => void): Command {
+  const program = new Command("deno task start");
+  program.description("Takes the clicks of a shop, names bots while they are at it, and keeps everything.")
+    .version(VERSION).exitOverride().helpCommand(false)
+    .configureOutput({ writeOut: (text) => shell.out(text.trimEnd()), writeErr: () => {} })
+    .configureHelp({ helpWidth: 120 }).addHelpText("after", EXITS);
+
+  const command = (usage: string, description: string, names: readonly SettingName[]) => {
+    const added = program.command(usage).description(description);
+    for (const name of names) added.addOption(settingOption(name));
+    return added.addOption(
+      new Option("--config <FILE>", `File of settings, JSON (default: ${CONFIG_FILE} if it is there; ${CONFIG_ENVIRONMENT})`),
+    );
+  };
+  const load = (flags: Flags): Settings => loadSettings({ flags, environment: shell.environment });
+  const shown = Object.keys(settings).filter((name) => !(settings[name as SettingName] as { secret?: true }).secret) as SettingName[];
+  const json = ["--json", "For scripts: one JSON object a line"] as const;
+
+  for (const name of ["serve", "dev"]) {
+    const description = name === "serve" ? "Start the server" : "Start the server, for trying things out";
+    command(name, description, shown).addHelpText("after", secretsHelp())
+      .action(async (flags: Flags) => exit(await serveCommand(load(flags), shell)));
+  }
+  command("replay [FILE...]", "Take in recorded files: YOOCHOOSE clicks or buys, told apart by their columns", [
+    "data",
+    "partitions",
+    "logLevel",
+  ])
+    .option("--url <URL>", "Send to a running server, instead of taking them into a data folder")
+    .option("--max-events <N>", "Stop after so many events; the next run goes on from there")
+    .option("--replay-speed <X>", "Event time over wall time: 1 as recorded, or max", "max")
+    .option("--csv-path <FILE>", "One more file")
+    .option("--rebase <WHEN>", "`now`: shift by whole days, so that the last event falls on today")
+    .option("--json", "For scripts: a last line with the figures as JSON")
+    .action(async (files: string[], flags: Flags & { json?: true }) => exit(await replayCommand(files, flags, load(flags), shell)));
+  command("scan <FILE...>", "Show the bots in recorded files, and store nothing", ["logLevel"])
+    .option(...json)
+    .action((files: string[], flags: Flags & { json?: true }) => {
+      load(flags);
+      exit(scanCommand(files, flags.json ?? false, shell));
+    });
+  command("anomalies", "List anomalies by window start, session, type", ["data", "logLevel"])
+    .addOption(
+      new Option("--status <STATUS>", "Confirmed and provisional ones where it is left out").choices([
+        "confirmed",
+        "provisional",
+        "retracted",
+        "all",
+      ]),
+    )
+    .option(...json)
+    .action(async (flags: Flags & { json?: true }) => exit(await anomaliesCommand(flags, load(flags), shell)));
+  command("verify", "Check every file of the lake against its sum and the manifest", ["data", "logLevel"])
+    .option(...json)
+    .action(async (flags: Flags & { json?: true }) => exit(await verifyCommand(flags.json ?? false, load(flags), shell)));
+  command("reset", "Delete everything in a data folder; asks first", ["data", "logLevel"])
+    .option("--yes", "Do not ask")
+    .action(async (flags: Flags & { yes?: true }) => exit(await resetCommand(flags.yes ?? false, load(flags), shell)));
+  program.command("version").description("Show the version").action(() => shell.out(VERSION));
+  return program;
+}
+
+function settingOption(name: SettingName): Option {
+  const { placeholder, description, unit, default: fallback } = settings[name];
+  const told = `${description} (default: ${fallback}${unit === null ? "" : ` ${unit}`}; ${environmentName(name)})`;
+  return new Option(`${flagName(name)} <${placeholder}>`, told);
+}
+
+function secretsHelp(): string {
+  const secrets = Object.entries(settings).filter(([, setting]) => (setting as { secret?: true }).secret);
+  return `\nBy environment or file alone:\n${
+    secrets.map(([name, { description }]) => `  ${environmentName(name)}  ${description}`).join("\n")
+  }`;
+}

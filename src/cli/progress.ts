@@ -1,0 +1,45 @@
+// A bar on the terminal for what takes a while: share done, rate, time left.
+
+import cliProgress from "cli-progress";
+import { grouped } from "./words.ts";
+
+export interface Progress {
+  /** done of total: in units of their own. events: up to now. */
+  update(done: number, total: number, events: number): void;
+  stop(): void;
+}
+
+/** A bar on stderr, or nothing where stderr is no terminal. */
+export function progressBar(shown: boolean): Progress {
+  if (!shown) return { update: () => {}, stop: () => {} };
+  const started = performance.now();
+  const bar = new cliProgress.SingleBar({
+    format: "{bar} {percentage}% | {events} events | {rate}/s | {left} left",
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
+    hideCursor: true,
+    clearOnComplete: true,
+    fps: 5,
+  });
+  bar.start(1, 0, { events: "0", rate: "-", left: "-" });
+  return {
+    update(done, total, events) {
+      const seconds = (performance.now() - started) / 1000;
+      bar.setTotal(Math.max(1, total));
+      bar.update(done, {
+        events: grouped(events),
+        rate: grouped(Math.round(events / Math.max(seconds, 0.001))),
+        left: done === 0 ? "-" : duration((seconds * (total - done)) / done),
+      });
+    },
+    stop: () => bar.stop(),
+  };
+}
+
+/** `42 s`, `3 min 5 s`, `2 h 10 min` */
+function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

@@ -1,0 +1,108 @@
+// `serve`: the product behind HTTP, from the first byte of the data folder to the last request.
+
+import { endpoints } from "../../routes/mod.ts";
+import { systemClock } from "../clock.ts";
+import type { Settings } from "../config.ts";
+import { GuardianError, reasonOf } from "../errors.ts";
+import { Guardian } from "../guardian.ts";
+import { type LogLine, logLineTo } from "../log_line.ts";
+import { accessFor } from "../web/access.ts";
+import { makeApp } from "../web/app.ts";
+import { makeService, type Service } from "../web/service.ts";
+import type { Shell } from "./shell.ts";
+
+const HOUR_MS = 3_600_000, MIB = 2 ** 20;
+/** How long requests that are under way may take once the server is told to stop, ms. */
+const DRAIN_MS = 20_000, DRAIN_CHECK_MS = 10;
+/** How long answers that are on their way may take then, ms. */
+const CLOSE_MS = 5_000;
+
+/** Serves until it is told to stop. */
+export async function serveCommand(settings: Settings, shell: Shell): Promise<number> {
+  const access = accessFor(settings.host, settings.token);
+  const logLine = logLineTo(shell.err, settings.logLevel);
+  const clock = systemClock;
+  // Asked first, as nobody wants a folder to be opened and recovered for nothing.
+  if (settings.port !== 0) onAddress(settings, (address) => Deno.listen(address).close());
+  const guardian = await openGuardian(settings, logLine);
+  try {
+    guardian.start();
+    const service = makeService({ guardian, clock, logLine, access, futureMs: settings.futureHours * HOUR_MS });
+    const closing = new AbortController();
+    const server = listen(settings, service, closing.signal);
+    await guardian.folder.tell(urlOf(reachable(settings.host), server.addr.port));
+    const stopped = toldToStop(shell);
+    shell.out(`listening on ${urlOf(settings.host, server.addr.port)}`);
+    const signal = await stopped;
+    logLine("info", "stopping", { signal });
+    await drain(service);
+    // What is left are answers on their way, and connections that nobody uses.
+    const timer = setTimeout(() => closing.abort(), CLOSE_MS);
+    await Promise.race([server.shutdown(), server.finished]);
+    clearTimeout(timer);
+  } finally {
+    await guardian.stop();
+  }
+  logLine("info", "stopped");
+  return 0;
+}
+
+/** Opens the data folder as the settings say. */
+export function openGuardian(settings: Settings, logLine: LogLine, make = true): Promise<Guardian> {
+  return Guardian.open({
+    data: settings.data,
+    clock: systemClock,
+    logLine,
+    partitions: settings.partitions,
+    make,
+    archiveIntervalMs: settings.archiveIntervalS * 1000,
+    retention: { keepMs: settings.logKeepHours * HOUR_MS, keepBytes: settings.logKeepMib * MIB },
+  });
+}
+
+function listen(settings: Settings, service: Service, signal: AbortSignal): Deno.HttpServer<Deno.NetAddr> {
+  const app = makeApp(service, endpoints);
+  return onAddress(settings, (address) => Deno.serve({ ...address, signal, onListen: () => {} }, (request) => app.fetch(request)));
+}
+
+/** Does something with the address of the settings. Throws `port_in_use`, `invalid_setting`. */
+function onAddress<T>({ host, port }: Settings, listening: (address: { hostname: string; port: number }) => T): T {
+  const url = urlOf(host, port);
+  try {
+    return listening({ hostname: host.replace(/^\[(.*)\]$/, "$1"), port });
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AddrInUse) {
+      const mend = "the port is taken; name another with --port, or 0 for any";
+      throw new GuardianError("port_in_use", `Cannot listen on ${url}: ${mend}`, { cause });
+    }
+    throw new GuardianError("invalid_setting", `Cannot listen on ${url}: ${reasonOf(cause)}; name another --host or --port`, { cause });
+  }
+}
+
+/** Turns new requests away, and waits for those under way. The server still listens: shutting it down would cut off their bodies. */
+async function drain(service: Service): Promise<void> {
+  service.draining = true;
+  const until = service.clock.monotonic() + DRAIN_MS;
+  while (service.underWay > 0 && service.clock.monotonic() < until) await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));
+}
+
+/** The first signal stops gracefully, a second one at once. */
+function toldToStop(shell: Shell): Promise<string> {
+  return new Promise((resolve) => {
+    let told = false;
+    shell.onStop((signal) => {
+      if (told) shell.exitNow(130);
+      told = true;
+      resolve(signal);
+    });
+  });
+}
+
+/** A host that this machine can call when the server listens on `host`. */
+function reachable(host: string): string {
+  return host === "0.0.0.0" ? "127.0.0.1" : host === "::" || host === "[::]" ? "::1" : host;
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
+}

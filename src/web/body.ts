@@ -1,0 +1,132 @@
+// Reads the body of a request whole, unpacked where it is gzip. What always holds: no more bytes are kept than a body may have, however
+// small it was on the way; a packed body that breaks off gives what could be unpacked.
+
+import { constants, createGunzip } from "node:zlib";
+import { GuardianError, reasonOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Ticket } from "./admission.ts";
+
+/** truncated: the body was packed and broke off. */
+export interface Body {
+  readonly bytes: Uint8Array;
+  readonly truncated: boolean;
+}
+
+/** Bytes that a body may have, as sent and unpacked. */
+export interface BodyLimits {
+  readonly sentMax: number;
+  readonly decodedMax: number;
+}
+
+const defaultLimits: BodyLimits = { sentMax: limits.bodyBytesMax, decodedMax: limits.bodyDecodedBytesMax };
+
+/**
+ * The body of a request; its bytes are counted on `ticket`. Throws `body_too_large`, `unsupported_media_type`, `overloaded`, and
+ * `bad_request` for one that cannot be unpacked or did not arrive.
+ */
+export async function readBody(request: Request, ticket: Ticket, { sentMax, decodedMax }: BodyLimits = defaultLimits): Promise<Body> {
+  const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() || "identity";
+  if (encoding !== "identity" && encoding !== "gzip" && encoding !== "x-gzip") {
+    throw new GuardianError("unsupported_media_type", `Cannot unpack a body of the encoding "${encoding}": send it as gzip, or as it is`);
+  }
+  if (Number(request.headers.get("content-length")) > sentMax) throw tooLarge(sentMax, "");
+  if (request.body === null) return { bytes: new Uint8Array(0), truncated: false };
+  return encoding === "identity"
+    ? { bytes: await gather(received(request.body, sentMax), ticket), truncated: false }
+    : await unpack(received(request.body, sentMax), ticket, decodedMax);
+}
+
+async function gather(chunks: AsyncIterable<Uint8Array>, ticket: Ticket): Promise<Uint8Array> {
+  const kept: Uint8Array[] = [];
+  for await (const chunk of chunks) {
+    ticket.hold(chunk.length);
+    kept.push(chunk);
+  }
+  return joined(kept);
+}
+
+/** The chunks of a body as they come in, up to `most` bytes. */
+async function* received(body: ReadableStream<Uint8Array>, most: number): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((cause) => {
+        throw new GuardianError("bad_request", `Cannot read the body: it did not arrive whole (${reasonOf(cause)}); send it again`, {
+          cause,
+        });
+      });
+      if (done) return;
+      bytes += value.length;
+      if (bytes > most) throw tooLarge(most, "");
+      yield value;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+async function unpack(chunks: AsyncIterable<Uint8Array>, ticket: Ticket, most: number): Promise<Body> {
+  const kept: Uint8Array[] = [];
+  let bytes = 0, failure: unknown = null;
+  const gunzip = createGunzip();
+  const ended = new Promise<void>((resolve) => {
+    gunzip.on("end", resolve);
+    gunzip.on("close", resolve);
+    gunzip.on("error", (thrown: unknown) => {
+      failure ??= thrown;
+      resolve();
+    });
+  });
+  gunzip.on("data", (chunk: Uint8Array) => {
+    if (failure !== null) return;
+    try {
+      bytes += chunk.length;
+      if (bytes > most) throw tooLarge(most, " once unpacked");
+      ticket.hold(chunk.length);
+      // No Buffer, whose `slice` shares what others take for a copy.
+      kept.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+    } catch (thrown) {
+      failure = thrown;
+      gunzip.destroy();
+    }
+  });
+  try {
+    for await (const chunk of chunks) {
+      if (failure !== null) break;
+      await Promise.race([new Promise<void>((resolve) => gunzip.write(chunk, () => resolve())), ended]);
+    }
+    // Only a flush brings out what was unpacked of a stream that breaks off.
+    if (failure === null) {
+      await Promise.race([new Promise<void>((resolve) => gunzip.flush(constants.Z_SYNC_FLUSH, () => resolve())), ended]);
+      gunzip.end();
+      await ended;
+    }
+  } finally {
+    gunzip.destroy();
+  }
+  if (failure === null) return { bytes: joined(kept), truncated: false };
+  if (failure instanceof GuardianError) throw failure;
+  if ((failure as { code?: string }).code === "Z_BUF_ERROR") return { bytes: joined(kept), truncated: true };
+  throw new GuardianError("bad_request", `Cannot unpack the body: it is not gzip, or damaged (${reasonOf(failure)}); send it again`, {
+    cause: failure,
+  });
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length === 1) return chunks[0];
+  const whole = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+function tooLarge(most: number, how: string): GuardianError {
+  return new GuardianError(
+    "body_too_large",
+    `Cannot take this body: it has more than ${most} bytes${how}; send it in parts, or a file with the command "replay"`,
+  );
+}

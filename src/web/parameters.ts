@@ -1,0 +1,78 @@
+// Parameters of a request: schemas for the kinds that there are, and one check that names what is wrong. What always holds: a parameter
+// that nobody reads is refused, with the nearest one that somebody does.
+
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { GuardianError } from "../errors.ts";
+import { formatTimestamp, parseTimestamp } from "../event/timestamp.ts";
+import { limits } from "../limits.ts";
+import { didYouMean } from "../nearest.ts";
+
+interface Told {
+  readonly means: string;
+  readonly example?: unknown;
+}
+
+/** A whole number from `min` to `max`; `fallback` where it is not given. */
+export function wholeNumber<F extends number | undefined>(min: number, max: number, fallback: F, { means, example }: Told) {
+  return z.string().optional().transform((given, context): number | F => {
+    if (given === undefined) return fallback;
+    const value = /^\d{1,16}$/.test(given) ? Number(given) : NaN;
+    if (value >= min && value <= max) return value;
+    context.addIssue({ code: "custom", message: `it must be a whole number from ${min} to ${max}` });
+    return z.NEVER;
+  }).openapi({ type: "integer", minimum: min, maximum: max, default: fallback, description: means, example: example ?? fallback ?? min });
+}
+
+/** One of a few words, or undefined. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words, { means, example }: Told) {
+  return z.enum(words, { error: () => `it must be one of ${words.join(", ")}` }).optional()
+    .openapi({ description: means, example: example ?? words[0] });
+}
+
+/** A point in time as ms since the epoch, or undefined. */
+export function pointInTime({ means, example }: Told) {
+  return z.string().optional().transform((given, context): number | undefined => {
+    const ms = given === undefined ? undefined : parseTimestamp(given) ?? NaN;
+    if (ms === undefined || (ms >= 0 && ms <= limits.eventTimeMax)) return ms;
+    const such = `such as ${formatTimestamp(limits.eventTimeMin)}, or milliseconds since the epoch`;
+    context.addIssue({ code: "custom", message: `it must be a date and time with a time zone, ${such}` });
+    return z.NEVER;
+  }).openapi({ type: "string", format: "date-time", description: means, example: example ?? "2014-04-07T11:00:00.000Z" });
+}
+
+/** A text, or undefined. */
+export function someText({ means, example }: Told) {
+  return z.string().min(1, "it must not be empty").optional().openapi({ description: means, example });
+}
+
+export const limitParameter = wholeNumber(1, limits.pageRowsMax, limits.pageRowsDefault, { means: "Rows of one page, at the most" });
+export const cursorParameter = someText({ means: "Where the page begins: as the `Link` header of the page before tells it" });
+
+/** The query of a request by `schema`. Throws `invalid_parameter`. */
+export function queryOf<Schema extends z.ZodObject>(c: Context, schema: Schema): z.infer<Schema> {
+  const known = Object.keys(schema.shape);
+  const given: Record<string, string> = {};
+  for (const [name, value] of new URL(c.req.url).searchParams) {
+    if (!known.includes(name)) {
+      const hint = known.length === 0 ? "this request takes none" : didYouMean(name, known);
+      throw new GuardianError("invalid_parameter", `Cannot use the parameter "${name.slice(0, 100)}": there is none of that name; ${hint}`);
+    }
+    if (name in given) throw new GuardianError("invalid_parameter", `Cannot use "${name}" twice: give it once`);
+    given[name] = value;
+  }
+  return checked(schema, given);
+}
+
+/** The parameters in the path of a request. Throws `invalid_parameter`. */
+export function pathOf<Schema extends z.ZodObject>(c: Context, schema: Schema): z.infer<Schema> {
+  return checked(schema, c.req.param() as Record<string, string>);
+}
+
+function checked<Schema extends z.ZodObject>(schema: Schema, given: Record<string, string>): z.infer<Schema> {
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  const [{ path, message }] = result.error.issues;
+  const name = String(path[0]);
+  throw new GuardianError("invalid_parameter", `Cannot use "${name}" as ${JSON.stringify((given[name] ?? "").slice(0, 100))}: ${message}`);
+}

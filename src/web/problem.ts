@@ -1,0 +1,76 @@
+// What an error looks like over HTTP: problem details (RFC 9457). What always holds: a 500 tells nothing of what is inside, only the
+// number under which the log has it.
+
+import { z } from "@hono/zod-openapi";
+import { type ErrorCode, errorCodes, GuardianError, kindOf, reasonOf } from "../errors.ts";
+import type { LogLine } from "../log_line.ts";
+
+export const PROBLEM_TYPE = "application/problem+json";
+
+/** Codes that an answer can have; the others belong to commands. */
+export const problemCodes = [
+  "bad_request",
+  "invalid_parameter",
+  "unauthorized",
+  "cross_site",
+  "not_found",
+  "method_not_allowed",
+  "key_in_progress",
+  "body_too_large",
+  "unsupported_media_type",
+  "wrong_host",
+  "key_reused",
+  "overloaded",
+  "internal",
+  "storage_failing",
+  "shutting_down",
+] as const satisfies readonly ErrorCode[];
+export type ProblemCode = (typeof problemCodes)[number];
+
+export const problemSchema = z.object({
+  type: z.string().describe("Reference to the description of the code"),
+  title: z.string().describe("What kind of problem it is, in a few words"),
+  status: z.int().describe("The HTTP status"),
+  detail: z.string().describe("What went wrong here, and how to mend it"),
+  code: z.enum(errorCodes as [ErrorCode, ...ErrorCode[]]).describe("For programs; one of a closed set"),
+  instance: z.string().describe("Names this one occurrence; the log has it as `request_id`"),
+}).openapi("Problem");
+export type Problem = z.infer<typeof problemSchema>;
+
+/** The problem that a code stands for, as an example. */
+export function exampleOf(code: ErrorCode): Problem {
+  const details: Partial<Record<ErrorCode, string>> = {
+    invalid_parameter: 'Cannot use "limit" as "5000": it must be a whole number from 1 to 1000',
+    not_found: 'Cannot show anomalies of session "7": it has none',
+    key_reused: "Cannot take this request: its Idempotency-Key was used with another body; use a new key for new events",
+  };
+  const detail = details[code] ?? `${kindOf(code).title}.`;
+  return problemOf(code, detail, "00000000-0000-4000-8000-000000000000");
+}
+
+function problemOf(code: ErrorCode, detail: string, requestId: string): Problem {
+  const { title, status } = kindOf(code);
+  return { type: `/docs#${code}`, title, status, detail, code, instance: `urn:uuid:${requestId}` };
+}
+
+/** The answer to a request that failed; what only the operator may know goes to the log. */
+export function problemResponse(thrown: unknown, request: Request, logLine: LogLine): Response {
+  const requestId = crypto.randomUUID();
+  const error = thrown instanceof GuardianError ? thrown : new GuardianError("internal", reasonOf(thrown), { cause: thrown });
+  const { status } = error.kind;
+  const told = status !== 500;
+  if (!told) {
+    const { pathname } = new URL(request.url);
+    const stack = thrown instanceof Error ? thrown.stack ?? null : null;
+    logLine("error", "request_failed", { request_id: requestId, method: request.method, path: pathname, reason: error.message, stack });
+  }
+  const code = told ? error.code : "internal";
+  const detail = told
+    ? error.message
+    : "Cannot answer this request: something went wrong inside; the server's log has it under this instance";
+  const headers = new Headers({ "Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store" });
+  if (error.retryAfterS !== undefined) headers.set("Retry-After", String(Math.ceil(error.retryAfterS)));
+  if (code === "unauthorized") headers.set("WWW-Authenticate", 'Bearer realm="Clickstream Guardian"');
+  if (code === "unsupported_media_type") headers.set("Accept-Encoding", "gzip");
+  return new Response(JSON.stringify(problemOf(code, detail, requestId)), { status, headers });
+}

@@ -1,0 +1,40 @@
+// What the routes work with: the running product and what a request needs to know besides. Routes get it as a value; nothing is global.
+
+import type { Clock } from "../clock.ts";
+import type { Guardian } from "../guardian.ts";
+import type { LogLine } from "../log_line.ts";
+import { LocalSink } from "../source/local_sink.ts";
+import { Admission } from "./admission.ts";
+import type { Access } from "./access.ts";
+
+export interface Service {
+  readonly guardian: Guardian;
+  readonly clock: Clock;
+  readonly logLine: LogLine;
+  readonly access: Access;
+  readonly admission: Admission;
+  /** Where rows of replayed sources go. */
+  readonly replays: LocalSink;
+  /** How far ahead of the clock an event may be, ms. */
+  readonly futureMs: number;
+  /** Monotonic time of the start, ms. */
+  readonly startedAt: number;
+  /** From when it is true, new requests are turned away. */
+  draining: boolean;
+  /** Requests that are being answered. */
+  underWay: number;
+}
+
+export interface ServiceOptions {
+  readonly guardian: Guardian;
+  readonly clock: Clock;
+  readonly logLine: LogLine;
+  readonly access: Access;
+  readonly futureMs: number;
+  readonly admission?: Admission;
+}
+
+export function makeService({ guardian, clock, logLine, access, futureMs, admission = new Admission() }: ServiceOptions): Service {
+  const replays = new LocalSink(guardian);
+  return { guardian, clock, logLine, access, futureMs, admission, replays, startedAt: clock.monotonic(), draining: false, underWay: 0 };
+}

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { endpoints } from "../../routes/mod.ts";
+import { kindOf } from "../../src/errors.ts";
+import { clicks, closing, withLab } from "./lab.ts";
+
+type Json = Record<string, unknown>;
+
+const { default: document } = await (async () => {
+  let text = "";
+  await withLab(async ({ fetch }) => {
+    text = await (await fetch("/openapi.json")).text();
+  });
+  return {
+    default: JSON.parse(text) as { openapi: string; paths: Record<string, Record<string, Json>>; components: Record<string, Json> },
+  };
+})();
+
+/** Every object within a value, with the way to it. */
+function* objectsIn(value: unknown, path = ""): Generator<[string, Json]> {
+  if (typeof value !== "object" || value === null) return;
+  yield [path, value as Json];
+  for (const [name, inner] of Object.entries(value)) yield* objectsIn(inner, `${path}/${name}`);
+}
+
+Deno.test("OpenAPI describes every route, and no other", () => {
+  const described = Object.entries(document.paths).flatMap(([path, item]) => Object.keys(item).map((method) => `${method} ${path}`));
+  assert.deepEqual(described.sort(), endpoints.map(({ method, path }) => `${method} ${path}`).sort());
+  assert.equal(document.openapi, "3.1.0");
+});
+
+Deno.test("OpenAPI describes every operation, parameter, answer and problem", () => {
+  const ids = new Set<unknown>();
+  for (const { method, path, problems } of endpoints) {
+    const operation = document.paths[path][method];
+    const where = `${method} ${path}`;
+    assert.ok(operation.summary && operation.description && operation.operationId, where);
+    assert.ok(!ids.has(operation.operationId), where);
+    ids.add(operation.operationId);
+    const parameters = (operation.parameters ?? []) as { name: string; in: string; description?: string; schema: Json }[];
+    for (const parameter of parameters) {
+      assert.ok(parameter.description || parameter.schema.description, `${where} ${parameter.name}`);
+      if (parameter.name !== "cursor") assert.ok(parameter.schema.example !== undefined, `${where} ${parameter.name} has no example`);
+    }
+    const named = [...path.matchAll(/\{(.+?)\}/g)].map(([, name]) => name);
+    assert.deepEqual(parameters.filter((parameter) => parameter.in === "path").map(({ name }) => name), named, where);
+    const responses = operation.responses as Record<string, { description: string; content?: Record<string, { examples?: Json }> }>;
+    for (const [status, { description }] of Object.entries(responses)) assert.ok(description, `${where} ${status}`);
+    for (const code of problems) {
+      const told = responses[kindOf(code).status]?.content?.["application/problem+json"]?.examples;
+      assert.ok(told && code in told, `${where} ${code}`);
+    }
+  }
+});
+
+Deno.test("OpenAPI refers to what is there", () => {
+  for (const [path, { $ref }] of objectsIn(document)) {
+    if (typeof $ref !== "string") continue;
+    const target = $ref.replace("#/", "").split("/").reduce<unknown>((at, name) => (at as Json | undefined)?.[name], document);
+    assert.ok(target, `${path} refers to ${$ref}`);
+  }
+});
+
+Deno.test("answers are as their schemas say", async () => {
+  await withLab(async (lab) => {
+    await lab.post(clicks("bot", 120, undefined, 50));
+    await lab.post(closing());
+    await lab.post([...clicks("late", 1), { nonsense: true }]);
+    await lab.guardian.archiver.flush();
+    await lab.guardian.caughtUp();
+    const source = "cd".repeat(32);
+    await lab.post(clicks(1, 2), {}, `?source=${source}&row=0`);
+    await lab.guardian.intake.checkpoint();
+    const bodies: Record<string, string> = {
+      "/events": JSON.stringify([...clicks(1, 2), {}]),
+      "/sources/{source}/dead_letters": JSON.stringify({ name: "f", rejects: [] }),
+    };
+    for (const { method, path, answers } of endpoints) {
+      const place = path.replace("{source}", source).replace("{session_id}", "bot");
+      const response = await lab.fetch(place, { method: method.toUpperCase(), body: method === "post" ? bodies[path] ?? "{}" : undefined });
+      const type = response.headers.get("content-type")?.split(";")[0];
+      const answer = answers[response.status]?.find(({ mediaType = "application/json" }) => mediaType === type);
+      assert.ok(answer, `${method} ${path} answered ${response.status} ${type}`);
+      const body = type === "application/json" ? await response.json() : await response.text();
+      const result = answer.schema!.safeParse(body);
+      assert.ok(result.success, `${method} ${path}: ${result.error?.message}`);
+      if (Array.isArray(body)) assert.ok(body.length > 0, `${path} has something to show`);
+    }
+  });
+});
+
+Deno.test("examples are as their schemas say", () => {
+  for (const { path, answers } of endpoints) {
+    for (const { schema, example } of Object.values(answers).flat()) {
+      if (example !== undefined) assert.ok(schema!.safeParse(example).success, path);
+    }
+  }
+});
