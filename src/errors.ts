@@ -15,6 +15,7 @@ const kinds = {
   cross_site: { status: 403, retry: false, exit: 1, title: "A page of another site may not do this" },
   not_found: { status: 404, retry: false, exit: 1, title: "Nothing is there" },
   method_not_allowed: { status: 405, retry: false, exit: 1, title: "That method is not served here" },
+  request_timeout: { status: 408, retry: true, exit: 1, title: "The request came in too slowly" },
   key_in_progress: { status: 409, retry: true, exit: 1, title: "A request with this Idempotency-Key is still running" },
   body_too_large: { status: 413, retry: false, exit: 1, title: "The body is too large" },
   unsupported_media_type: { status: 415, retry: false, exit: 1, title: "That kind of body is not read here" },

@@ -39,6 +39,9 @@ export const limits = {
   jsonDepthMax: 8,
   /** Rejected lines told in an answer. The rest is counted, and found in the dead letters. */
   errorsInAnswerMax: 20,
+  /** Time in which the next piece of a body has to come, and all of it, ms. Slower: 408. */
+  bodyStallMs: 15_000,
+  bodyReadMs: 120_000,
   /** Characters of an Idempotency-Key. Longer: 400. */
   idempotencyKeyCharsMax: 255,
   /** Requests whose bodies are read or wait for the log at one time. More: 429 with Retry-After. */

@@ -8,10 +8,9 @@ import { gzip } from "node:zlib";
 import type { Clock } from "../clock.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
 import type { EventColumns } from "../event/batch.ts";
-import type { Reject } from "../event/reject.ts";
 import { eventLines } from "./event_lines.ts";
 import { sliced } from "./head.ts";
-import type { ReplaySink } from "./replay.ts";
+import type { Refused, ReplaySink } from "./replay.ts";
 
 /** Events in one request. */
 const REQUEST_EVENTS_MAX = 5000;
@@ -103,13 +102,18 @@ export class HttpSink implements ReplaySink {
     });
   }
 
-  reject(source: string, name: string, rejects: readonly Reject[]): Promise<void> {
+  reject(source: string, name: string, { first, rejects, beyond }: Refused): Promise<void> {
     return this.#queued(async () => {
       const letters = rejects.map(({ line, code, field, message, raw, rawBytes }) => {
         return { line, code, field, message, raw_base64: Buffer.from(raw).toString("base64"), raw_bytes: rawBytes };
       });
       const path = `/sources/${encodeURIComponent(source)}/dead_letters`;
-      await this.#post({ what: "refused lines", path, type: "application/json", body: JSON.stringify({ name, rejects: letters }) });
+      await this.#post({
+        what: "refused lines",
+        path,
+        type: "application/json",
+        body: JSON.stringify({ name, first, rejects: letters, beyond }),
+      });
     });
   }
 

@@ -216,7 +216,7 @@ export class Intake {
         for (const batch of await this.log.resync()) this.#absorb(batch);
         index.begin();
         group = this.#gather();
-        if (group.batches.length > 0) await this.log.append(group.batches, this.#note(group));
+        if (group.batches.length > 0 || group.notes.length > 0) await this.log.append(group.batches, this.#note(group));
         index.keep();
         this.#noteEnds();
         this.failing = null;

@@ -4,13 +4,12 @@
 import type { Clock } from "../clock.ts";
 import { GuardianError } from "../errors.ts";
 import type { EventColumns } from "../event/batch.ts";
-import type { Reject } from "../event/reject.ts";
 import { limits } from "../limits.ts";
 import { commit } from "../store/commit.ts";
 import type { DeadLetterStore } from "../store/dead_letters.ts";
 import { stateKeys } from "../store/keys.ts";
 import { type Intake, laneOfSource } from "./intake.ts";
-import type { ReplaySink } from "./replay.ts";
+import type { Refused, ReplaySink } from "./replay.ts";
 
 /** What of a running product a replay needs. */
 export interface ReplayTarget {
@@ -23,8 +22,7 @@ export interface ReplayTarget {
 const DAY_MS = 86_400_000;
 
 export class LocalSink implements ReplaySink {
-  /** Sources met, and how many of their refused lines have been passed on. */
-  readonly #sources = new Map<string, Promise<{ rejected: number }>>();
+  readonly #sources = new Map<string, Promise<void>>();
 
   constructor(private readonly target: ReplayTarget) {}
 
@@ -33,10 +31,8 @@ export class LocalSink implements ReplaySink {
     return await this.target.intake.submit({ columns, lane: laneOfSource(source), source, firstRow });
   }
 
-  async reject(source: string, name: string, rejects: readonly Reject[]): Promise<void> {
-    const known = await this.#load(source);
-    await this.target.deadLetters.add(name, source, known.rejected, rejects);
-    known.rejected += rejects.length;
+  async reject(source: string, name: string, { first, rejects, beyond }: Refused): Promise<void> {
+    await this.target.deadLetters.add(name, source, first, rejects, beyond);
   }
 
   /** Ends the source's lane, unless it has ended before. */
@@ -48,18 +44,17 @@ export class LocalSink implements ReplaySink {
   }
 
   /** The same promise for all who ask, so that calls keep their order. */
-  #load(source: string): Promise<{ rejected: number }> {
+  #load(source: string): Promise<void> {
     let known = this.#sources.get(source);
     if (known === undefined) this.#sources.set(source, known = this.#open(source));
     return known;
   }
 
-  async #open(source: string): Promise<{ rejected: number }> {
+  async #open(source: string): Promise<void> {
     if (this.target.engine.lanes >= limits.lanesMax) {
       throw new GuardianError("overloaded", `Cannot replay: ${limits.lanesMax} replays are open already; let one of them come to its end`);
     }
     await this.target.intake.loadSource(source);
-    return { rejected: 0 };
   }
 }
 

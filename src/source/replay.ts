@@ -25,12 +25,19 @@ export interface ReplaySink {
   /** Takes rows of `source`; `firstRow` is the ordinal of the first one. Rows that are neither accepted nor duplicates count as rejected. */
   submit(source: string, firstRow: number, columns: EventColumns): Promise<{ accepted: number; duplicates: number }>;
   /** Takes lines of the file `name` that were refused, in file order; a second run of the file brings them again. */
-  reject(source: string, name: string, rejects: readonly Reject[]): Promise<void>;
+  reject(source: string, name: string, refused: Refused): Promise<void>;
   /** The source has no more rows. May come again when a finished source is replayed again. */
   end(source: string): Promise<void>;
 }
 
 /** What is replayed, where to, and how. */
+/** Refused lines of a file. first: how many came before these. beyond: how many come right behind these and are only counted. */
+export interface Refused {
+  readonly first: number;
+  readonly rejects: readonly Reject[];
+  readonly beyond: number;
+}
+
 export interface ReplayOptions {
   readonly files: readonly Prescan[];
   readonly sink: ReplaySink;
@@ -81,9 +88,9 @@ class Feed implements Head {
   at = 0;
   firstRow = 0;
   linesRead = 0;
-  /** Rows and rejects that were taken, and rejects that were passed on. */
+  /** Rows and rejects that were taken, and rejects alone. */
   taken = 0;
-  rejectsPassed = 0;
+  refused = 0;
   /** Whether all of the file was read, and whether the sink knows. */
   done = false;
   ended = false;
@@ -230,9 +237,12 @@ class Replay {
     this.#budget -= counted.length;
     this.#rejected += counted.length;
     feed.taken += counted.length;
-    const passed = counted.slice(0, limits.deadLettersPerSourceMax - feed.rejectsPassed);
-    feed.rejectsPassed += passed.length;
-    if (passed.length > 0) await this.#sink.reject(feed.source, feed.file.name, passed);
+    const first = feed.refused;
+    const passed = counted.slice(0, Math.max(0, limits.deadLettersPerSourceMax - first));
+    feed.refused += counted.length;
+    if (counted.length > 0) {
+      await this.#sink.reject(feed.source, feed.file.name, { first, rejects: passed, beyond: counted.length - passed.length });
+    }
     return counted.length;
   }
 

@@ -28,11 +28,13 @@ interface OfSource {
 }
 
 const PER_COMMIT = 40;
+const HOUR_MS = 3_600_000;
 
 export class DeadLetterStore {
   #next = 0;
   #first = 0;
   #refused = 0;
+  #forgotAt = -Infinity;
   readonly #turns = new Turns();
 
   private constructor(private readonly kv: Deno.Kv, private readonly clock: Clock) {}
@@ -102,7 +104,19 @@ export class DeadLetterStore {
         before = (key[1] as number) + 1;
       }
       await this.#dropBefore(before);
+      await this.#forgetSources(oldest);
     });
+  }
+
+  /** Forgets how many dead letters a source had, once those are too old to be kept; at most hourly. */
+  async #forgetSources(oldest: number): Promise<void> {
+    if (this.clock.now() - this.#forgotAt < HOUR_MS) return;
+    this.#forgotAt = this.clock.now();
+    const old: Deno.KvKey[] = [];
+    for await (const { key, value } of this.kv.list<OfSource>({ prefix: stateKeys.sourcesOfDeadLetters() }, { batchSize: 500 })) {
+      if (value.time < oldest) old.push(key);
+    }
+    await deleteAll(this.kv, old);
   }
 
   async #dropBefore(before: number): Promise<void> {

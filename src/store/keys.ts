@@ -50,6 +50,7 @@ export const stateKeys = {
   deadLetters: () => ["dead"],
   /** How many dead letters a source has had, so that a retry does not write them twice. */
   deadLettersOf: (source: string) => ["dead_of", source],
+  sourcesOfDeadLetters: () => ["dead_of"],
   deadLetterCounts: () => ["dead_counts"],
 
   /** Pages of event ids, and what they cover: { covered, firstPage, nextPage, seed }. */

@@ -12,19 +12,27 @@ export interface Body {
   readonly truncated: boolean;
 }
 
-/** Bytes that a body may have, as sent and unpacked. */
+/** Bytes that a body may have, as sent and unpacked; ms in which its next piece has to come, and all of it. */
 export interface BodyLimits {
   readonly sentMax: number;
   readonly decodedMax: number;
+  readonly stallMs: number;
+  readonly readMs: number;
 }
 
-const defaultLimits: BodyLimits = { sentMax: limits.bodyBytesMax, decodedMax: limits.bodyDecodedBytesMax };
+const defaultLimits: BodyLimits = {
+  sentMax: limits.bodyBytesMax,
+  decodedMax: limits.bodyDecodedBytesMax,
+  stallMs: limits.bodyStallMs,
+  readMs: limits.bodyReadMs,
+};
 
 /**
  * The body of a request; its bytes are counted on `ticket`. Throws `body_too_large`, `unsupported_media_type`, `overloaded`, and
  * `bad_request` for one that cannot be unpacked or did not arrive.
  */
-export async function readBody(request: Request, ticket: Ticket, { sentMax, decodedMax }: BodyLimits = defaultLimits): Promise<Body> {
+export async function readBody(request: Request, ticket: Ticket, given: Partial<BodyLimits> = {}): Promise<Body> {
+  const bounds = { ...defaultLimits, ...given }, { sentMax, decodedMax } = bounds;
   const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() || "identity";
   if (encoding !== "identity" && encoding !== "gzip" && encoding !== "x-gzip") {
     throw new GuardianError("unsupported_media_type", `Cannot unpack a body of the encoding "${encoding}": send it as gzip, or as it is`);
@@ -32,8 +40,8 @@ export async function readBody(request: Request, ticket: Ticket, { sentMax, deco
   if (Number(request.headers.get("content-length")) > sentMax) throw tooLarge(sentMax, "");
   if (request.body === null) return { bytes: new Uint8Array(0), truncated: false };
   return encoding === "identity"
-    ? { bytes: await gather(received(request.body, sentMax), ticket), truncated: false }
-    : await unpack(received(request.body, sentMax), ticket, decodedMax);
+    ? { bytes: await gather(received(request.body, bounds), ticket), truncated: false }
+    : await unpack(received(request.body, bounds), ticket, decodedMax);
 }
 
 async function gather(chunks: AsyncIterable<Uint8Array>, ticket: Ticket): Promise<Uint8Array> {
@@ -45,24 +53,58 @@ async function gather(chunks: AsyncIterable<Uint8Array>, ticket: Ticket): Promis
   return joined(kept);
 }
 
-/** The chunks of a body as they come in, up to `most` bytes. */
-async function* received(body: ReadableStream<Uint8Array>, most: number): AsyncGenerator<Uint8Array> {
+/** The chunks of a body as they come in, within what it may have of bytes and time. */
+async function* received(body: ReadableStream<Uint8Array>, { sentMax, stallMs, readMs }: BodyLimits): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   const reader = body.getReader();
+  const slow = new Slowness(stallMs, readMs);
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch((cause) => {
+      const { done, value } = await Promise.race([reader.read(), slow.tooSlow]).catch((cause) => {
+        if (cause instanceof GuardianError) throw cause;
         throw new GuardianError("bad_request", `Cannot read the body: it did not arrive whole (${reasonOf(cause)}); send it again`, {
           cause,
         });
       });
       if (done) return;
+      slow.piece();
       bytes += value.length;
-      if (bytes > most) throw tooLarge(most, "");
+      if (bytes > sentMax) throw tooLarge(sentMax, "");
       yield value;
     }
   } finally {
+    slow.end();
     reader.cancel().catch(() => {});
+  }
+}
+
+/** Throws at whoever waits when a piece of a body, or all of it, takes too long: the server itself never gives up on a slow client. */
+class Slowness {
+  readonly tooSlow: Promise<never>;
+  #stall: ReturnType<typeof setTimeout> | undefined;
+  readonly #whole: ReturnType<typeof setTimeout>;
+  #throw!: (failure: GuardianError) => void;
+
+  constructor(private readonly stallMs: number, readMs: number) {
+    this.tooSlow = new Promise((_, reject) => this.#throw = reject);
+    this.tooSlow.catch(() => {});
+    this.#whole = setTimeout(() => this.#giveUp(`it took more than ${readMs / 1000} s`), readMs);
+    this.piece();
+  }
+
+  /** A piece has come. */
+  piece(): void {
+    clearTimeout(this.#stall);
+    this.#stall = setTimeout(() => this.#giveUp(`nothing came for ${this.stallMs / 1000} s`), this.stallMs);
+  }
+
+  end(): void {
+    clearTimeout(this.#stall);
+    clearTimeout(this.#whole);
+  }
+
+  #giveUp(why: string): void {
+    this.#throw(new GuardianError("request_timeout", `Cannot read the body: ${why}; send it in smaller parts`));
   }
 }
 

@@ -122,7 +122,11 @@ Deno.test("http sink fails when something else answers at the address", async ()
 Deno.test("http sink sends refused lines and the end", async () => {
   const { sink, seen } = testServer();
   const raw = new Uint8Array([0, 255, 65]);
-  await sink.reject("s", "a.csv", [{ line: 3, code: "wrong_columns", field: null, message: "m", raw, rawBytes: 9 }]);
+  await sink.reject("s", "a.csv", {
+    first: 7,
+    rejects: [{ line: 3, code: "wrong_columns", field: null, message: "m", raw, rawBytes: 9 }],
+    beyond: 2,
+  });
   await sink.end("s");
   assert.deepEqual(seen.map(({ url }) => url), ["http://localhost:8000/sources/s/dead_letters", "http://localhost:8000/sources/s/end"]);
   assert.deepEqual(JSON.parse(seen[0].body), {

@@ -233,3 +233,14 @@ Deno.test("intake goes back to an earlier checkpoint when writing one fails, and
   assert.deepEqual(await intake.submit({ columns: clicks([["a", "1"], ["a", "2"]]), lane: "live" }), { accepted: 0, duplicates: 2 });
   await here.close();
 });
+
+Deno.test("intake keeps the key of a request with nothing to append, also over a restart", async () => {
+  const here = await shop();
+  let { intake } = await here.open();
+  const key = keyHashes("empty", new TextEncoder().encode("nothing but rejects"));
+  assert.deepEqual(await intake.submit({ columns: clicks([]), lane: "live", key }), { accepted: 0, duplicates: 0 });
+  ({ intake } = await here.open());
+  const other = { ...key, body: "0".repeat(16) };
+  await assert.rejects(intake.submit({ columns: clicks([["a", null]]), lane: "live", key: other }), { code: "key_reused" });
+  await here.close();
+});

@@ -3,7 +3,7 @@ import type { EventColumns } from "../../src/event/batch.ts";
 import type { Reject } from "../../src/event/reject.ts";
 import { limits } from "../../src/limits.ts";
 import { prescan, sourceId } from "../../src/source/prescan.ts";
-import { replay, type ReplayOptions, type ReplayResult, type ReplaySink } from "../../src/source/replay.ts";
+import { type Refused, replay, type ReplayOptions, type ReplayResult, type ReplaySink } from "../../src/source/replay.ts";
 import { Random, readAll, type Row, rowsOf, TestFolder } from "./files.ts";
 
 const T = Date.UTC(2014, 3, 7, 10);
@@ -27,6 +27,7 @@ class TestClock {
 class TestSink implements ReplaySink {
   readonly rows = new Map<string, Row[]>();
   readonly steps: { wall: number; source: string; firstRow: number; rows: Row[] }[] = [];
+  refused = 0;
   readonly rejects: { source: string; name: string; rejects: readonly Reject[] }[] = [];
   readonly ended: string[] = [];
   inFlight = 0;
@@ -51,7 +52,9 @@ class TestSink implements ReplaySink {
     return { accepted: rows.length - duplicates, duplicates };
   }
 
-  reject(source: string, name: string, rejects: readonly Reject[]): Promise<void> {
+  reject(source: string, name: string, { first, rejects, beyond }: Refused): Promise<void> {
+    assert.equal(first, this.refused, "refused lines are numbered");
+    this.refused += rejects.length + beyond;
     this.rejects.push({ source, name, rejects });
     return Promise.resolve();
   }

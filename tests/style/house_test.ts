@@ -135,3 +135,18 @@ async function exists(path: string): Promise<boolean> {
     return false;
   }
 }
+
+Deno.test("every setting and every command is in the README", async () => {
+  const readme = await Deno.readTextFile(resolve(root, "README.md"));
+  const { settings, flagName } = await import("../../src/config.ts");
+  for (const [name, setting] of Object.entries(settings)) {
+    const environment = `GUARDIAN_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+    assert.ok(readme.includes(`\`${environment}\``), environment);
+    if (!("secret" in setting)) assert.ok(readme.includes(`\`${flagName(name)}\``), flagName(name));
+  }
+  const commands = [...(await Deno.readTextFile(resolve(root, "src/cli/mod.ts"))).matchAll(/\bcommand\(\s*"([a-z]+)/g)].map(([, name]) =>
+    name
+  );
+  assert.ok(commands.length > 4, "commands are found");
+  for (const name of commands) assert.ok(readme.includes(`\`${name}`), name);
+});

@@ -13,7 +13,7 @@ function request(body: BodyInit | null, encoding?: string, headers: Record<strin
   return new Request("http://localhost/events", { method: "POST", body, headers: all });
 }
 
-async function read(given: Request, limits?: BodyLimits, admission = new Admission()) {
+async function read(given: Request, limits?: Partial<BodyLimits>, admission = new Admission()) {
   using ticket = admission.enter();
   return await readBody(given, ticket, limits);
 }
@@ -106,4 +106,21 @@ Deno.test("admission refuses more requests and more bytes than it may hold", () 
   second.hold(60);
   second[Symbol.dispose]();
   assert.deepEqual([admission.requests, admission.bytes], [0, 0]);
+});
+
+Deno.test("readBody gives up on a body that stalls, and on one that trickles for too long", async () => {
+  const trickle = (everyMs: number, pieces: number) =>
+    new Request("http://localhost/events", {
+      method: "POST",
+      body: new ReadableStream({
+        async pull(controller) {
+          if (pieces-- === 0) return controller.close();
+          await new Promise((resolve) => setTimeout(resolve, everyMs));
+          controller.enqueue(new Uint8Array([32]));
+        },
+      }),
+    });
+  await assert.rejects(read(trickle(200, 1), { stallMs: 20 }), isError("request_timeout"));
+  await assert.rejects(read(trickle(10, 1000), { stallMs: 1000, readMs: 60 }), isError("request_timeout"));
+  assert.equal((await read(trickle(5, 4), { stallMs: 1000, readMs: 1000 })).bytes.length, 4);
 });
