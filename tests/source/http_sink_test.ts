@@ -131,6 +131,8 @@ Deno.test("http sink sends refused lines and the end", async () => {
   assert.deepEqual(seen.map(({ url }) => url), ["http://localhost:8000/sources/s/dead_letters", "http://localhost:8000/sources/s/end"]);
   assert.deepEqual(JSON.parse(seen[0].body), {
     name: "a.csv",
+    first: 7,
+    beyond: 2,
     rejects: [{ line: 3, code: "wrong_columns", field: null, message: "m", raw_base64: Buffer.from(raw).toString("base64"), raw_bytes: 9 }],
   });
 });
