@@ -5,6 +5,7 @@ import { GuardianError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { ColumnBuilder } from "./batch.ts";
 import { type BodyForm, cutBody } from "./body.ts";
+import { FlatScan } from "./flat_scan.ts";
 import { type JsonShape, measureJson, membersOf, repeatedName } from "./json_text.ts";
 import { escapeUnseen, quoted } from "./quoted.ts";
 import { type RecordOptions, RecordReader } from "./record.ts";
@@ -45,6 +46,7 @@ export function parseBody(bytes: Uint8Array, into: ColumnBuilder, onReject: Reje
     onReject({ line, code, field, message, raw, rawBytes: to - from });
   };
   const reader = new RecordReader(into, options, reject), texts = new PieceTexts(bytes);
+  const flat = new FlatScan(into, options);
 
   const form = cutBody(bytes, options.truncated ?? false, (pieceFrom, pieceTo, pieceLine, whole) => {
     from = pieceFrom;
@@ -59,6 +61,7 @@ export function parseBody(bytes: Uint8Array, into: ColumnBuilder, onReject: Reje
         "Cannot take this event: the body breaks off before its end; send again what comes from here on",
       );
     }
+    if (flat.take(bytes, from, to)) return;
     const record = readObject(bytes, from, to, texts, reject);
     if (record !== null) reader.read(record);
   });
