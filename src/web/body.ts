@@ -5,6 +5,7 @@ import { constants, createGunzip } from "node:zlib";
 import { GuardianError, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Ticket } from "./admission.ts";
+import { watched } from "./slow_bodies.ts";
 
 /** truncated: the body was packed and broke off. */
 export interface Body {
@@ -57,54 +58,26 @@ async function gather(chunks: AsyncIterable<Uint8Array>, ticket: Ticket): Promis
 async function* received(body: ReadableStream<Uint8Array>, { sentMax, stallMs, readMs }: BodyLimits): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   const reader = body.getReader();
-  const slow = new Slowness(stallMs, readMs);
+  const watch = watched(stallMs, readMs, () => reader.cancel().catch(() => {}));
   try {
     for (;;) {
-      const { done, value } = await Promise.race([reader.read(), slow.tooSlow]).catch((cause) => {
-        if (cause instanceof GuardianError) throw cause;
+      const { done, value } = await reader.read().catch((cause) => {
         throw new GuardianError("bad_request", `Cannot read the body: it did not arrive whole (${reasonOf(cause)}); send it again`, {
           cause,
         });
       });
+      if (watch.gaveUp !== null) {
+        throw new GuardianError("request_timeout", `Cannot read the body: ${watch.gaveUp}; send it in smaller parts`);
+      }
       if (done) return;
-      slow.piece();
+      watch.piece();
       bytes += value.length;
       if (bytes > sentMax) throw tooLarge(sentMax, "");
       yield value;
     }
   } finally {
-    slow.end();
+    watch.end();
     reader.cancel().catch(() => {});
-  }
-}
-
-/** Throws at whoever waits when a piece of a body, or all of it, takes too long: the server itself never gives up on a slow client. */
-class Slowness {
-  readonly tooSlow: Promise<never>;
-  #stall: ReturnType<typeof setTimeout> | undefined;
-  readonly #whole: ReturnType<typeof setTimeout>;
-  #throw!: (failure: GuardianError) => void;
-
-  constructor(private readonly stallMs: number, readMs: number) {
-    this.tooSlow = new Promise((_, reject) => this.#throw = reject);
-    this.tooSlow.catch(() => {});
-    this.#whole = setTimeout(() => this.#giveUp(`it took more than ${readMs / 1000} s`), readMs);
-    this.piece();
-  }
-
-  /** A piece has come. */
-  piece(): void {
-    clearTimeout(this.#stall);
-    this.#stall = setTimeout(() => this.#giveUp(`nothing came for ${this.stallMs / 1000} s`), this.stallMs);
-  }
-
-  end(): void {
-    clearTimeout(this.#stall);
-    clearTimeout(this.#whole);
-  }
-
-  #giveUp(why: string): void {
-    this.#throw(new GuardianError("request_timeout", `Cannot read the body: ${why}; send it in smaller parts`));
   }
 }
 
