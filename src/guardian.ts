@@ -133,6 +133,7 @@ export class Guardian {
 
   async #sweep(): Promise<void> {
     await this.deadLetters.sweep();
+    await this.anomalies.sweep();
     const { state: kv, duck } = this, { clock, logLine } = this.options;
     await compactLake({ kv, duck, clock, logLine });
     await deleteRetired({ kv, duck, clock, logLine });

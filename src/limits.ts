@@ -116,6 +116,8 @@ export const limits = {
   evidenceMax: 20,
   /** Distinct items counted exactly in a window; beyond, `unique_items_capped` is true. */
   uniqueItemsMax: 256,
+  /** Anomalies kept; those with the oldest windows go first, and the counts still have them. */
+  anomaliesMax: 1_000_000,
   /** Changes of anomalies in one commit: two to four kilobytes each. */
   anomaliesPerCommitMax: 160,
 

@@ -57,6 +57,7 @@ export interface Page<T> {
 }
 
 const HOUR_MS = 3_600_000;
+const SWEPT_PER_COMMIT = 60;
 const HOURS_CACHED_MAX = 10_000;
 /** Bytes of the keys that one anomaly takes, its session's texts apart. */
 const KEY_BYTES = 400;
@@ -71,6 +72,7 @@ export class AnomalyStore {
   /** Counts of hours that changed lately. */
   readonly #hours = new Map<number, number>();
   #feed = 0;
+  #kept = 0;
   /** Told of every change once it is committed. */
   onChange: ((change: { feed: number; anomaly: Anomaly }) => void) | null = null;
 
@@ -78,10 +80,10 @@ export class AnomalyStore {
   /** Partitions share the counts and the feed's number, so their commits come one after the other. */
   readonly #turns = new Turns();
 
-  private constructor(private readonly kv: Deno.Kv, private readonly clock: Clock) {}
+  private constructor(private readonly kv: Deno.Kv, private readonly clock: Clock, private readonly most: number) {}
 
-  static async open(kv: Deno.Kv, clock: Clock): Promise<AnomalyStore> {
-    const store = new AnomalyStore(kv, clock);
+  static async open(kv: Deno.Kv, clock: Clock, most: number = limits.anomaliesMax): Promise<AnomalyStore> {
+    const store = new AnomalyStore(kv, clock, most);
     await store.#load();
     return store;
   }
@@ -90,6 +92,7 @@ export class AnomalyStore {
   async #load(): Promise<void> {
     this.#types = (await this.kv.get<Record<string, number>>(stateKeys.anomalyTypes())).value ?? {};
     this.#feed = (await this.kv.get<number>(stateKeys.feed())).value ?? 0;
+    this.#kept = (await this.kv.get<number>(stateKeys.anomaliesKept())).value ?? 0;
     this.#hours.clear();
     this.#open.clear();
     this.#applied.clear();
@@ -146,11 +149,14 @@ export class AnomalyStore {
     sets.push({ key: stateKeys.effects(partition), value: { offset, ordinal } });
     sets.push({ key: stateKeys.anomalyTypes(), value: types });
     sets.push({ key: stateKeys.feed(), value: this.#feed + changed.size });
+    const kept = this.#kept + [...changed.values()].filter(({ isNew }) => isNew).length;
+    sets.push({ key: stateKeys.anomaliesKept(), value: kept });
     this.#uncertain = true;
     await commit(this.kv, { sets });
     this.#uncertain = false;
     this.#applied.set(partition, { offset, ordinal });
     this.#types = types;
+    this.#kept = kept;
     if (this.#hours.size > HOURS_CACHED_MAX) this.#hours.clear();
     for (const [hour, count] of hours) this.#hours.set(hour, count);
     for (const { stored } of changed.values()) {
@@ -159,6 +165,38 @@ export class AnomalyStore {
       this.#feed++;
       this.onChange?.({ feed: this.#feed, anomaly: toAnomaly(stored) });
     }
+  }
+
+  /** Anomalies of any status that are kept. */
+  get kept(): number {
+    return this.#kept;
+  }
+
+  /** Forgets the anomalies with the oldest windows when there are too many. The counts are of all that ever were. */
+  async sweep(): Promise<void> {
+    while (this.#kept > this.most) {
+      const before = this.#kept;
+      await this.#turns.take(() => this.#forget(Math.min(SWEPT_PER_COMMIT, this.#kept - this.most)));
+      if (this.#kept === before) return;
+    }
+  }
+
+  async #forget(count: number): Promise<void> {
+    const deletes: Deno.KvKey[] = [];
+    let forgotten = 0;
+    for await (const { key, value } of this.kv.list<Stored>({ prefix: stateKeys.anomalies() }, { limit: count })) {
+      deletes.push(
+        key,
+        stateKeys.anomalyOfSession(value.session, value.start, value.id),
+        stateKeys.anomalyByDetection(value.detected, value.id),
+      );
+      forgotten++;
+    }
+    const kept = this.#kept - forgotten;
+    this.#uncertain = true;
+    await commit(this.kv, { sets: [{ key: stateKeys.anomaliesKept(), value: kept }], deletes });
+    this.#uncertain = false;
+    this.#kept = kept;
   }
 
   /** When an anomaly was first seen; `now` for one that is not stored, which only a lost file could cause. */

@@ -35,6 +35,8 @@ export const stateKeys = {
   anomaliesByDetection: () => ["anomaly_detected"],
   /** Confirmed anomalies by type, and by hour of window start. */
   anomalyTypes: () => ["anomaly_types"],
+  /** How many anomalies of any status are kept. */
+  anomaliesKept: () => ["anomalies_kept"],
   anomalyHour: (hour: number) => ["anomaly_hour", hour],
   anomalyHours: () => ["anomaly_hour"],
   /** Next number of the live feed. */
