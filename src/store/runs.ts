@@ -101,6 +101,13 @@ export class RunStore {
     return book;
   }
 
+  /** The newest runs of one day. */
+  async ofDay(date: string): Promise<RunBook> {
+    const book = new RunBook();
+    for await (const { value } of this.kv.list<Run>({ prefix: stateKeys.runsOf(date) })) book.put(value);
+    return book;
+  }
+
   async get(date: string, job: string): Promise<Run | null> {
     return (await this.kv.get<Run>(stateKeys.run(date, job))).value;
   }

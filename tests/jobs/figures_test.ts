@@ -11,7 +11,7 @@ import { append, contextOf, oddDays, randomShop, type Shop, type ShopEvent, zone
 
 const SHOPS_PER_ZONE = 50;
 /** Every so often a shop has a week, for the jobs over many days. */
-const WEEK_EVERY = 10;
+const WEEK_EVERY = 25;
 const FIRST_YEAR = 2012;
 
 /** Presented rows of a job by table and traffic, each checked against its schema. */

@@ -68,7 +68,7 @@ export function recountFigures(events: readonly ShopEvent[], currency: string): 
 }
 
 export function recountFunnel(events: readonly ShopEvent[], date: string): Figures[] {
-  const stageOf = (own: ShopEvent[]) =>
+  const stageOf = (own: ShopEvent[]): string =>
     own.some(({ kind }) => kind === PURCHASE)
       ? "Purchase"
       : own.filter(({ kind }) => kind === CLICK).length === 1

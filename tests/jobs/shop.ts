@@ -45,6 +45,7 @@ const oddIds = [
   "10x",
   "it's",
   "1.5",
+  "nul\0in it",
 ];
 
 /** A shop around `date`; `daysBefore` more days have events too. */

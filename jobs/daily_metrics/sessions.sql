@@ -1,0 +1,40 @@
+-- One row for each session with a click or a purchase on the day. Reads day_clicks (every kind of event but purchases), day_purchases,
+-- flagged (session_id, unique) and shop (shop_currency). Revenue is in the shop's currency alone; a purchase that names none is in it.
+WITH seen AS (
+  SELECT
+    session_id,
+    count(*) FILTER (kind = 'click') AS clicks,
+    min(timestamp) AS first_event,
+    max(timestamp) AS last_event
+  FROM day_clicks
+  GROUP BY session_id
+),
+bought AS (
+  SELECT
+    session_id,
+    count(*) AS purchases,
+    count(*) FILTER (coalesce(price, 0) = 0) AS purchases_without_price,
+    count(*) FILTER (currency <> shop_currency) AS purchases_other_currency,
+    sum((price * quantity)::DECIMAL(38, 4)) FILTER (coalesce(currency = shop_currency, true)) AS revenue,
+    min(timestamp) AS first_event,
+    max(timestamp) AS last_event
+  FROM day_purchases, shop
+  GROUP BY session_id
+),
+met AS (
+  SELECT
+    coalesce(seen.session_id, bought.session_id) AS session_id,
+    coalesce(clicks, 0) AS clicks,
+    coalesce(purchases, 0) AS purchases,
+    coalesce(purchases_without_price, 0) AS purchases_without_price,
+    coalesce(purchases_other_currency, 0) AS purchases_other_currency,
+    coalesce(revenue, 0)::DECIMAL(38, 4) AS revenue,
+    least(seen.first_event, bought.first_event) AS first_event,
+    greatest(seen.last_event, bought.last_event) AS last_event
+  FROM seen
+  FULL JOIN bought ON seen.session_id = bought.session_id
+  WHERE clicks > 0 OR purchases > 0
+)
+SELECT met.*, flagged.session_id IS NOT NULL AS is_flagged
+FROM met
+LEFT JOIN flagged ON flagged.session_id = met.session_id
