@@ -2,6 +2,7 @@
 // answer counted another way, and prints a table. Writes bench/results.json.
 
 import { fileURLToPath } from "node:url";
+import { benchDays } from "./days.ts";
 import { benchEngine } from "./engine.ts";
 import { benchFile } from "./files.ts";
 import { benchHttp } from "./http.ts";
@@ -12,13 +13,17 @@ import { benchScan } from "./scan.ts";
 const quick = Deno.args.includes("--quick");
 const size = quick ? 1_000_000 : 10_000_000;
 
-const benches: Record<string, () => Promise<Figures>> = {
+const benches: Record<string, () => Promise<Figures | Figures[]>> = {
   engine: () => benchEngine(size, 200_000),
   scan: async () => await benchScan(await benchFile(size)),
   replay: async () => await benchReplay(await benchFile(size)),
   http_1000: () => benchHttp(quick ? 200_000 : 2_000_000, 1000, 8),
   http_10: () => benchHttp(quick ? 20_000 : 200_000, 10, 32),
+  days: () => benchDays(quick ? 1_000_000 : 33_000_000, 1),
 };
+
+/** Figures of requests have the time that one took. */
+type Timed = Figures & { p50Ms?: number; p99Ms?: number };
 
 const only = Deno.args.find((arg) => arg.startsWith("--only="))?.slice(7);
 if (only !== undefined) {

@@ -9,7 +9,7 @@ import { seededRandom } from "../event/random.ts";
 import { calendarOf, recountFigures, recountFunnel, recountItems, recountTrending } from "./recount.ts";
 import { append, contextOf, oddDays, randomShop, type Shop, type ShopEvent, zones } from "./shop.ts";
 
-const SHOPS_PER_ZONE = 50;
+const SHOPS_PER_ZONE = Number(Deno.env.get("GUARDIAN_TEST_SHOPS") ?? 80) / 4;
 /** Every so often a shop has a week, for the jobs over many days. */
 const WEEK_EVERY = 25;
 const FIRST_YEAR = 2012;

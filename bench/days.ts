@@ -1,0 +1,177 @@
+// All day jobs over one generated day, and beside them plain SQL over the same files in DuckDB alone, as one would write it by hand.
+// Both are run in turn; the day's figures have to be the same.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { openDays } from "../jobs/mod.ts";
+import { systemClock } from "../src/clock.ts";
+import { highFrequency } from "../src/detect/rules.ts";
+import { ColumnBuilder, pendingBatch } from "../src/event/batch.ts";
+import { CLICK, PURCHASE } from "../src/event/kind.ts";
+import { syncFolders } from "../src/lake/atomic_file.ts";
+import { Duck } from "../src/lake/duckdb.ts";
+import { Gather } from "../src/lake/gather.ts";
+import { allParts, changeManifest, readManifest } from "../src/lake/manifest.ts";
+import { type Part, writePart } from "../src/lake/part.ts";
+import { partFile } from "../src/lake/schema.ts";
+import { selectParts } from "../src/lake/tables.ts";
+import { silent } from "../src/log_line.ts";
+import { AnomalyStore } from "../src/store/anomalies.ts";
+import { random } from "../tests/engine/oracle.ts";
+import { type Figures, measure } from "./measure.ts";
+
+const DATE = "2026-03-02", START = Date.parse(`${DATE}T00:00:00Z`), DAY_MS = 86_400_000;
+const BATCH = 4096;
+const FLAGGED = 5000;
+
+/** Writes a day of clicks, and a purchase for every thirtieth of them, as part files; sessions have 3.6 clicks on average. */
+async function writeDay(kv: Deno.Kv, duck: Duck, clicks: number): Promise<void> {
+  const next = random(11);
+  const sessions = Math.floor(clicks / 3.6);
+  let gather = new Gather(), offset = 0, sequence = 0;
+  const write = async () => {
+    sequence++;
+    const add: Part[] = [], changed = new Set<string>();
+    for (const group of gather.sorted()) {
+      add.push(await writePart(duck, { file: partFile(group.table, group.hourMs, sequence), sequence, created: 0 }, group, changed));
+    }
+    await syncFolders(changed);
+    await changeManifest(kv, { add, covered: [offset] });
+    gather = new Gather();
+  };
+  for (let from = 0; from < clicks; from += BATCH) {
+    const columns = new ColumnBuilder(BATCH + BATCH / 16);
+    for (let i = from; i < Math.min(clicks, from + BATCH); i++) {
+      const time = START + Math.floor((i / clicks) * DAY_MS), session = Math.floor(next() * sessions);
+      const item = 214_500_000 + Math.floor(50_000 * next() ** 3);
+      columns.push(CLICK, time, session, item, columns.code(i % 3 === 0 ? "S" : String(i % 13)));
+      if (i % 30 !== 0) continue;
+      const row = columns.push(PURCHASE, time, session, item, columns.code("0"));
+      const purchase = columns.withPurchase();
+      purchase.price[row] = i % 60 === 0 ? 0 : 10_000 * (1 + (item % 97));
+      purchase.quantity[row] = 1 + (i % 3);
+    }
+    const batch = { ...pendingBatch(columns, "live", 0), firstOffset: offset, arrival: START };
+    offset += columns.count;
+    for (let at = batch.firstOffset; at < offset;) {
+      at = gather.add(batch, at);
+      if (gather.full) await write();
+    }
+  }
+  await write();
+}
+
+export async function benchDays(clicks: number, rounds: number): Promise<Figures[]> {
+  const folder = await Deno.makeTempDir(), lakeFolder = join(folder, "lake");
+  const kv = await Deno.openKv(join(folder, "state.kv"));
+  const duck = await Duck.open({ lakeFolder, name: "bench" });
+  try {
+    await writeDay(kv, duck, clicks);
+    const anomalies = await AnomalyStore.open(kv, systemClock);
+    await anomalies.apply(
+      0,
+      Array.from({ length: FLAGGED }, (_, i) =>
+        (["provisional", "confirmed"] as const).map((status, step) => ({
+          offset: 2 * i + step,
+          ordinal: 0,
+          status,
+          rule: highFrequency,
+          lane: "live",
+          partition: 0,
+          session: String(i * 7),
+          windowStart: START + 10_000 * i,
+          clicks: 60,
+          uniqueItems: 9,
+          uniqueItemsCapped: false,
+          tippedAt: START + 10_000 * i,
+          evidence: [],
+        }))).flat(),
+    );
+    const host = {
+      state: kv,
+      duck,
+      archiver: { flush: () => Promise.resolve() },
+      anomalies,
+      options: { clock: systemClock, logLine: silent },
+    };
+    const days = openDays(host, { timezone: "UTC", runAt: "03:00", currency: "" });
+    const parts = allParts(await readManifest(kv));
+    const figures: Figures[] = [];
+    for (let round = 0; round < rounds; round++) {
+      figures.push(
+        await measure("all day jobs of one day, both traffics", clicks, async () => {
+          const { failed } = await days.runDay(DATE);
+          assert.deepEqual(failed, []);
+        }),
+      );
+      let bare: Record<string, unknown> = {};
+      figures.push(
+        await measure("the same by plain SQL in DuckDB alone", clicks, async () => {
+          bare = await plainSql(lakeFolder, parts);
+        }),
+      );
+      const { rows } = (await days.results.get("daily_metrics", DATE, "all"))!;
+      for (const name of ["total_clicks", "total_purchases", "unique_sessions", "unique_items"]) {
+        assert.equal(Number(rows[0][name]), Number(bare[name]), name);
+      }
+    }
+    await days.close();
+    return figures;
+  } finally {
+    duck.close();
+    kv.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Daily figures, funnel, 100 items and 20 categories, of all sessions and of those that are not flagged. */
+async function plainSql(lakeFolder: string, parts: readonly Part[]): Promise<Record<string, unknown>> {
+  const duck = await Duck.open({ lakeFolder, name: "bare" });
+  const clicks = selectParts(parts.filter(({ table }) => table === "raw_clicks"), "raw_clicks", lakeFolder);
+  const purchases = selectParts(parts.filter(({ table }) => table === "raw_purchases"), "raw_purchases", lakeFolder);
+  try {
+    return await duck.connected(async (connection) => {
+      const { DuckDBConnection } = await import("@duckdb/node-api");
+      const db = new DuckDBConnection(connection);
+      await db.run(`CREATE TEMP TABLE flagged AS SELECT (i * 7)::VARCHAR AS session_id FROM range(${FLAGGED}) t(i)`);
+      await db.run(`CREATE TEMP TABLE s AS
+        WITH c AS (SELECT session_id, count(*) AS clicks, min(timestamp) AS a, max(timestamp) AS b FROM (${clicks}) WHERE kind = 'click' GROUP BY session_id),
+        p AS (SELECT session_id, count(*) AS purchases, sum(price * quantity) AS revenue, min(timestamp) AS a, max(timestamp) AS b FROM (${purchases}) GROUP BY session_id)
+        SELECT coalesce(c.session_id, p.session_id) AS session_id, coalesce(clicks, 0) AS clicks, coalesce(purchases, 0) AS purchases,
+          coalesce(revenue, 0) AS revenue, least(c.a, p.a) AS a, greatest(c.b, p.b) AS b, coalesce(c.session_id, p.session_id) IN (FROM flagged) AS bot
+        FROM c FULL JOIN p USING (session_id)`);
+      await db.run(`CREATE TEMP TABLE i AS
+        WITH c AS (SELECT item_id, category, session_id IN (FROM flagged) AS bot, count(*) AS clicks FROM (${clicks}) WHERE kind = 'click' GROUP BY ALL),
+        p AS (SELECT item_id, session_id IN (FROM flagged) AS bot, count(*) AS purchases, sum(price * quantity) AS revenue FROM (${purchases}) GROUP BY ALL)
+        SELECT item_id, bot, arg_max(category, clicks) AS category, sum(clicks) AS clicks, any_value(purchases) AS purchases, any_value(revenue) AS revenue
+        FROM c FULL JOIN p USING (item_id, bot) GROUP BY item_id, bot`);
+      for (const traffic of ["true", "NOT bot"]) {
+        await db.run(
+          `SELECT count(*), sum(clicks), sum(purchases), sum(revenue), avg(epoch(b) - epoch(a)), avg((purchases > 0)::INT) FROM s WHERE ${traffic}`,
+        );
+        await db.run(
+          `SELECT CASE WHEN purchases > 0 THEN 3 WHEN clicks = 1 THEN 1 ELSE 2 END AS stage, count(*) FROM s WHERE ${traffic} GROUP BY ALL`,
+        );
+        await db.run(
+          `SELECT item_id, sum(clicks) AS c, sum(purchases), sum(revenue) AS r FROM i WHERE ${traffic} GROUP BY ALL ORDER BY r DESC, c DESC LIMIT 100`,
+        );
+        await db.run(`SELECT category, sum(clicks), sum(revenue) AS r FROM i WHERE ${traffic} GROUP BY ALL ORDER BY r DESC LIMIT 20`);
+      }
+      const reader = await db.runAndReadAll(
+        `SELECT sum(clicks)::BIGINT AS total_clicks, sum(purchases)::BIGINT AS total_purchases, count(*) AS unique_sessions,
+         (SELECT count(DISTINCT item_id) FROM i) AS unique_items FROM s`,
+      );
+      return reader.getRowObjectsJS()[0] as Record<string, unknown>;
+    });
+  } finally {
+    duck.close();
+  }
+}
+
+if (import.meta.main) {
+  const { header, row } = await import("./measure.ts");
+  console.log(header);
+  for (const figures of await benchDays(Number(Deno.args[0] ?? 1_000_000), Number(Deno.args[1] ?? 1))) {
+    console.log(row(figures), `${figures.wallS.toFixed(2)} s`);
+  }
+}
