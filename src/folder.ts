@@ -39,6 +39,9 @@ export class Folder {
    */
   static async take(data: string, partitions: number, make = true): Promise<Folder> {
     try {
+      if (await isFile(data)) {
+        throw new GuardianError("folder_unusable", `Cannot use the data folder "${data}": it is a file; name a folder with --data`);
+      }
       if (!make && !(await isFolder(data))) {
         throw new GuardianError("folder_unusable", `Cannot use the data folder "${data}": it does not exist; name another with --data`);
       }
@@ -146,6 +149,14 @@ async function writeFormat(data: string, partitions: number): Promise<Format> {
   await Deno.writeTextFile(beside, JSON.stringify(format) + "\n");
   await Deno.rename(beside, paths.format(data));
   return format;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
+  }
 }
 
 async function isFolder(path: string): Promise<boolean> {

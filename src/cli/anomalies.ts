@@ -30,6 +30,8 @@ async function* inFolder(settings: Settings, statuses: readonly AnomalyStatus[],
   const guardian = await openGuardian(settings, quietLogLine(settings, shell), false);
   try {
     while (await guardian.engine.catchUp());
+    // With the bookmark all that was found is stored.
+    await guardian.engine.bookmark();
     yield* guardian.anomalies.all(statuses);
   } finally {
     await guardian.stop();

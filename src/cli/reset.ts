@@ -24,10 +24,12 @@ export async function resetCommand(yes: boolean, { data }: Settings, shell: Shel
   }
   await remove(paths.lock(data));
   const left = [...Deno.readDirSync(data)].map(({ name }) => name);
-  if (left.length === 0) await Deno.remove(data);
+  const gone = left.length === 0 && await removedFolder(data);
   shell.out(
-    left.length === 0
+    gone
       ? `Deleted "${data}".`
+      : left.length === 0
+      ? `Deleted all that was in "${data}"; the folder itself stays, for something else holds it.`
       : `Deleted the data in "${data}"; left there, as it is not ours: ${left.slice(0, 5).join(", ")}.`,
   );
   return 0;
@@ -37,6 +39,16 @@ function confirmed(data: string, shell: Shell): boolean {
   const answer = shell.ask(`Delete all events, anomalies and files of the lake in "${data}"? Type yes:`);
   if (answer === null) throw new GuardianError("usage", `Cannot ask whether to delete "${data}": there is no terminal; say so with --yes`);
   return answer.trim().toLowerCase() === "yes";
+}
+
+/** Whether the empty folder could be deleted too: one that is mounted cannot. */
+async function removedFolder(data: string): Promise<boolean> {
+  try {
+    await Deno.remove(data);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function remove(path: string): Promise<void> {

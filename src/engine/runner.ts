@@ -145,6 +145,11 @@ export class EngineRunner implements Progress {
     return Math.max(...this.#states.map((state) => state.lanes.size));
   }
 
+  /** Whether a lane has windows that are not closed. */
+  hasLane(lane: string): boolean {
+    return this.#states.some((state) => state.lanes.has(lane));
+  }
+
   report(): EngineReport[] {
     return this.#states.map((state, partition) => {
       const watermark = state.lanes.get(LIVE)?.watermark ?? -Infinity;
@@ -164,7 +169,8 @@ export class EngineRunner implements Progress {
     while (!signal.aborted) {
       if (!(await this.catchUp(signal))) await this.log.grown(signal);
     }
-    await this.bookmark();
+    // While storage fails the bookmark before this one holds.
+    if (this.#failing === null) await this.bookmark();
   }
 
   /** Reads what there is; returns whether there was anything. */

@@ -40,7 +40,9 @@ export function hashEventId(seed: number, session: string, eventId: string, into
 class Segment {
   /** Pairs: 24 bits of hash and the hour, 32 bits of hash. */
   entries = new Uint32Array(2 * ENTRIES_AT_FIRST);
+  /** Entries that are not empty, and those of them that were taken back. */
   used = 0;
+  dead = 0;
 }
 
 export class EventIds {
@@ -49,12 +51,15 @@ export class EventIds {
   #oldestHour: number;
   #newestHour: number;
 
+  /** `hour`: the present one; `oldestHour`: the oldest that may be added. */
   constructor(
     hour: number,
+    oldestHour = hour,
     private readonly most: number = limits.eventIdsMax,
     private readonly keepHours: number = limits.eventIdsKeepHours,
   ) {
-    this.#oldestHour = this.#newestHour = hour;
+    this.#newestHour = hour;
+    this.#oldestHour = oldestHour;
   }
 
   get count(): number {
@@ -93,7 +98,15 @@ export class EventIds {
   /** Takes a hash back that was added by something that did not come about. */
   remove({ high, low }: Hash64): void {
     const segment = this.#segments[high >>> 24];
-    this.#rebuild(segment, segment.entries.length, (tag, found) => found === low && ((tag ^ (high << 8)) >>> 8) === 0);
+    const { entries } = segment, mask = entries.length - 1;
+    for (let at = (low & (mask >>> 1)) * 2; entries[at] !== 0 || entries[at + 1] !== 0; at = (at + 2) & mask) {
+      if (((entries[at] ^ (high << 8)) >>> 8) !== 0 || entries[at + 1] !== low || !this.#live(entries[at] & 255)) continue;
+      // Others may lie behind it, so the place stays taken, with an hour that has passed.
+      entries[at] = (high << 8) | stamp(this.#oldestHour - 1);
+      segment.dead++;
+      this.#count--;
+      return;
+    }
   }
 
   #live(stamped: number): boolean {
@@ -116,21 +129,21 @@ export class EventIds {
   }
 
   #sweep(): void {
-    for (const segment of this.#segments) this.#rebuild(segment, segment.entries.length, () => false);
+    for (const segment of this.#segments) this.#rebuild(segment, segment.entries.length);
   }
 
   #grow(segment: Segment): void {
-    this.#rebuild(segment, segment.entries.length, () => false);
-    if ((segment.used + 1) * 4 > segment.entries.length) this.#rebuild(segment, segment.entries.length * 2, () => false);
+    this.#rebuild(segment, segment.entries.length);
+    if ((segment.used + 1) * 4 > segment.entries.length) this.#rebuild(segment, segment.entries.length * 2);
   }
 
-  /** Lays a segment out anew, without what has expired and what `gone` names. */
-  #rebuild(segment: Segment, length: number, gone: (tag: number, low: number) => boolean): void {
+  /** Lays a segment out anew, without what has expired. */
+  #rebuild(segment: Segment, length: number): void {
     const old = segment.entries, entries = new Uint32Array(length), mask = length - 1;
-    this.#count -= segment.used;
-    segment.used = 0;
+    this.#count -= segment.used - segment.dead;
+    segment.used = segment.dead = 0;
     for (let from = 0; from < old.length; from += 2) {
-      if ((old[from] === 0 && old[from + 1] === 0) || !this.#live(old[from] & 255) || gone(old[from], old[from + 1])) continue;
+      if ((old[from] === 0 && old[from + 1] === 0) || !this.#live(old[from] & 255)) continue;
       let at = (old[from + 1] & (mask >>> 1)) * 2;
       while (entries[at] !== 0 || entries[at + 1] !== 0) at = (at + 2) & mask;
       entries[at] = old[from];
@@ -143,5 +156,5 @@ export class EventIds {
 }
 
 function stamp(hour: number): number {
-  return (hour % HOURS) + 1;
+  return ((hour + HOURS) % HOURS) + 1;
 }

@@ -20,6 +20,7 @@ export class IdentityIndex {
   /** Next row of a source by partition. */
   readonly #rows = new Map<string, number[]>();
   readonly #dirty = new Set<string>();
+  readonly #dropped = new Set<string>();
   #added: AddedId[] = [];
   /** What an append that is under way has put in, and the rows of its sources before: null where there were none. */
   #journal: { ids: AddedId[]; rows: Map<string, number[] | null> } | null = null;
@@ -92,10 +93,11 @@ export class IdentityIndex {
     }
   }
 
-  /** Forgets the marks of a source that is complete. */
+  /** Forgets the marks of a source that is complete, the stored ones too. */
   drop(source: string): void {
-    this.#rows.delete(source);
+    if (!this.#rows.delete(source)) return;
     this.#dirty.delete(source);
+    this.#dropped.add(source);
   }
 
   /** What has changed since the last call and is in the log: ids added, and sources with their rows. For the checkpoint. */
@@ -109,18 +111,22 @@ export class IdentityIndex {
       if (before === undefined) this.#dirty.delete(source);
       if (rows) sources.push([source, rows.slice()]);
     }
-    return { ids, sources };
+    const dropped = [...this.#dropped];
+    this.#dropped.clear();
+    return { ids, sources, dropped };
   }
 
   /** Takes changes back that could not be written down. */
-  giveBack({ ids, sources }: Changes): void {
+  giveBack({ ids, sources, dropped }: Changes): void {
+    for (const source of dropped) this.#dropped.add(source);
     this.#added = [...ids, ...this.#added];
     for (const [source] of sources) if (this.#rows.has(source)) this.#dirty.add(source);
   }
 }
 
-/** What a checkpoint writes: ids in the order in which they came, and next rows of sources by partition. */
+/** What a checkpoint writes: ids in the order in which they came, next rows of sources by partition, and sources that are complete. */
 export interface Changes {
   readonly ids: AddedId[];
   readonly sources: [string, number[]][];
+  readonly dropped: string[];
 }

@@ -4,7 +4,7 @@
 
 import { GuardianError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { commit } from "../store/commit.ts";
+import { commit, deleteAll } from "../store/commit.ts";
 import { stateKeys } from "../store/keys.ts";
 import { EventIds } from "./event_ids.ts";
 import { type AddedId, type Changes, IdentityIndex } from "./identity.ts";
@@ -15,6 +15,8 @@ interface Root {
   covered: number[];
   firstPage: number;
   nextPage: number;
+  /** Sources that were ever stored. */
+  sources?: number;
 }
 
 const IDS_PER_PAGE = Math.floor((limits.kvValueBytesMax - 256) / 8);
@@ -23,6 +25,8 @@ const HOUR_MS = 3_600_000;
 
 export class IdentityCheckpoint {
   #pageHours: number[] = [];
+  /** Sources whose stored rows are in the index. */
+  readonly #loaded = new Set<string>();
 
   private constructor(private readonly kv: Deno.Kv, readonly index: IdentityIndex, private root: Root) {}
 
@@ -30,15 +34,20 @@ export class IdentityCheckpoint {
   static async load(kv: Deno.Kv, partitions: number, now: number): Promise<IdentityCheckpoint> {
     const root = (await kv.get<Root>(stateKeys.identityRoot())).value ??
       { seed: crypto.getRandomValues(new Uint32Array(1))[0], covered: new Array(partitions).fill(0), firstPage: 0, nextPage: 0 };
-    const ids = new EventIds(Math.floor(now / HOUR_MS));
-    const checkpoint = new IdentityCheckpoint(kv, new IdentityIndex(partitions, root.seed, ids), root);
+    const hour = Math.floor(now / HOUR_MS), hours: number[] = [];
+    let ids: EventIds | null = null;
     for (let page = root.firstPage; page < root.nextPage; page++) {
       const { value } = await kv.get<Uint8Array>(stateKeys.identityPage(page));
       if (value === null) throw new GuardianError("corrupt", `Cannot load the identity index: page ${page} is missing`);
       const words = new Uint32Array(value.slice().buffer);
-      checkpoint.#pageHours.push(words[0]);
+      hours.push(words[0]);
+      // The index reaches back as far as its oldest page that is young enough.
+      if (words[0] < hour - limits.eventIdsKeepHours) continue;
+      ids ??= new EventIds(hour, Math.min(hour, words[0]));
       for (let at = 2; at < words.length; at += 2) ids.add({ high: words[at], low: words[at + 1] }, words[0]);
     }
+    const checkpoint = new IdentityCheckpoint(kv, new IdentityIndex(partitions, root.seed, ids ?? new EventIds(hour)), root);
+    checkpoint.#pageHours = hours;
     return checkpoint;
   }
 
@@ -47,11 +56,19 @@ export class IdentityCheckpoint {
     return this.root.covered[partition];
   }
 
-  /** Reads the stored rows of a source into the index, unless it has them. */
-  async loadSource(source: string): Promise<void> {
-    if (this.index.rowsOf(source) !== null) return;
-    const { value } = await this.kv.get<number[]>(stateKeys.source(source));
-    if (value !== null) this.index.load(source, value);
+  /** How many sources are remembered. */
+  get sources(): number {
+    return this.root.sources ?? 0;
+  }
+
+  /** Reads the stored rows of a source into the index, once; what the log has shown of it stays. Returns whether anything is known of it. */
+  async loadSource(source: string): Promise<boolean> {
+    if (!this.#loaded.has(source)) {
+      const { value } = await this.kv.get<number[]>(stateKeys.source(source));
+      if (value !== null) this.index.load(source, value);
+      this.#loaded.add(source);
+    }
+    return this.index.rowsOf(source) !== null;
   }
 
   /** Writes what has changed since the last call. covered: per partition, the offset up to which the index knows the log. */
@@ -65,8 +82,8 @@ export class IdentityCheckpoint {
     }
   }
 
-  async #write(covered: number[], { ids, sources }: Changes): Promise<void> {
-    if (ids.length === 0 && sources.length === 0 && covered.every((end, p) => end === this.root.covered[p])) return;
+  async #write(covered: number[], { ids, sources, dropped }: Changes): Promise<void> {
+    if (ids.length === 0 && sources.length === 0 && dropped.length === 0 && covered.every((end, p) => end === this.root.covered[p])) return;
     const root: Root = { ...this.root, covered };
     const hours = this.#pageHours.slice();
     for (const page of pagesOf(ids)) {
@@ -75,8 +92,17 @@ export class IdentityCheckpoint {
     }
     for (let from = 0; from < sources.length; from += SOURCES_PER_COMMIT) {
       const some = sources.slice(from, from + SOURCES_PER_COMMIT);
-      await commit(this.kv, { sets: some.map(([source, rows]) => ({ key: stateKeys.source(source), value: rows })) });
+      const sets: { key: Deno.KvKey; value: unknown }[] = [];
+      for (const [source, rows] of some) {
+        const stored = await this.kv.get<number[]>(stateKeys.source(source));
+        if (stored.value === null) root.sources = (root.sources ?? 0) + 1;
+        // The log's tail may have shown some partitions of a source alone: what was stored of the others counts as well.
+        sets.push({ key: stateKeys.source(source), value: rows.map((row, p) => Math.max(row, stored.value?.[p] ?? 0)) });
+      }
+      await commit(this.kv, { sets });
     }
+    for (const source of dropped) this.#loaded.delete(source);
+    await deleteAll(this.kv, dropped.map((source) => stateKeys.source(source)));
     const expired: Deno.KvKey[] = [];
     while (expired.length < Math.min(hours.length, 500) && hours[expired.length] < this.index.ids.oldestHour) {
       expired.push(stateKeys.identityPage(root.firstPage++));

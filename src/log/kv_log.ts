@@ -124,19 +124,21 @@ export class KvLog implements EventLog {
 
   async resync(): Promise<readonly EventBatch[]> {
     if (!this.#uncertain) return [];
-    const landed: EventBatch[] = [];
+    const landed: EventBatch[] = [], ends: End[] = [];
+    let nextNote = this.#nextNote;
     try {
       for (let p = 0; p < this.states.length; p++) {
         const end = (await this.kv.get<End>(logKeys.end(p))).value ?? this.states[p].end;
         for (let seq = this.states[p].end.nextSeq; seq < end.nextSeq; seq++) landed.push(await this.#batchAt(p, seq));
-        this.states[p].end = end;
+        ends.push(end);
       }
-      for await (const { key } of this.kv.list({ prefix: logKeys.notes() }, { reverse: true, limit: 1 })) {
-        this.#nextNote = (key[1] as number) + 1;
-      }
+      for await (const { key } of this.kv.list({ prefix: logKeys.notes() }, { reverse: true, limit: 1 })) nextNote = (key[1] as number) + 1;
     } catch (cause) {
       throw storageFailing("read the log's end", cause);
     }
+    // Nothing changes before all of it is read, so that a failure half-way leaves no hole.
+    ends.forEach((end, p) => this.states[p].end = end);
+    this.#nextNote = nextNote;
     for (const batch of landed) this.#cache.add(batch);
     this.#uncertain = false;
     if (landed.length > 0) this.#wake();

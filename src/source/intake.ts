@@ -160,8 +160,13 @@ export class Intake {
   }
 
   /** Reads what is known of a source, so that rows of it which the log has are told from new ones. */
-  loadSource(source: string): Promise<void> {
+  loadSource(source: string): Promise<boolean> {
     return this.identity.loadSource(source);
+  }
+
+  /** How many sources are remembered. */
+  get sources(): number {
+    return this.identity.sources;
   }
 
   /** Events that the slower reader is behind, in the partition where it is furthest. */
@@ -211,11 +216,11 @@ export class Intake {
       // Readers that fall far behind hold intake up, so that what is between them and the log's end stays bounded.
       while (this.lag > limits.readerLagEventsMax && !this.#closed) await new Promise((resolve) => setTimeout(resolve, LAG_CHECK_MS));
       const index = this.identity.index;
-      let group: Group | null = null;
+      const group: Group = { batches: [], shards: new Map(), notes: [], finished: [], bytes: 0 };
       try {
         for (const batch of await this.log.resync()) this.#absorb(batch);
         index.begin();
-        group = this.#gather();
+        this.#gather(group);
         if (group.batches.length > 0 || group.notes.length > 0) await this.log.append(group.batches, this.#note(group));
         index.keep();
         this.#noteEnds();
@@ -226,15 +231,14 @@ export class Intake {
         this.failing = reasonOf(failure);
         this.logLine("error", "append_failed", { reason: this.failing, waiting: this.#queue.length });
         // Whoever has something in the failed commit, or waits behind it, is told; a retry with a key or event ids is safe.
-        for (const waiting of [...(group?.finished ?? []), ...this.#queue.splice(0)]) waiting.reject(failure);
+        for (const waiting of [...group.finished, ...this.#queue.splice(0)]) waiting.reject(failure);
       }
     }
     this.#working = null;
   }
 
   /** Fills one commit from the queue, in order. What does not fit stays at the head of the queue. */
-  #gather(): Group {
-    const group: Group = { batches: [], shards: new Map(), notes: [], finished: [], bytes: 0 };
+  #gather(group: Group): void {
     const now = this.clock.now();
     while (this.#queue.length > 0) {
       const waiting = this.#queue[0];
@@ -253,7 +257,6 @@ export class Intake {
       if (group.notes.length >= NOTES_MAX - 1 || group.batches.length > limits.commitMutationsMax / 2) break;
     }
     this.#sealAll(group);
-    return group;
   }
 
   /** A request that takes several commits is noted with its first one, so that its key cannot be used for another body meanwhile. */

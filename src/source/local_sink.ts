@@ -16,7 +16,7 @@ export interface ReplayTarget {
   readonly state: Deno.Kv;
   readonly intake: Intake;
   readonly deadLetters: DeadLetterStore;
-  readonly engine: { readonly lanes: number };
+  readonly engine: { readonly lanes: number; hasLane(lane: string): boolean };
 }
 
 const DAY_MS = 86_400_000;
@@ -46,15 +46,24 @@ export class LocalSink implements ReplaySink {
   /** The same promise for all who ask, so that calls keep their order. */
   #load(source: string): Promise<void> {
     let known = this.#sources.get(source);
-    if (known === undefined) this.#sources.set(source, known = this.#open(source));
+    if (known === undefined) {
+      this.#sources.set(source, known = this.#open(source));
+      known.catch(() => this.#sources.delete(source));
+    }
     return known;
   }
 
   async #open(source: string): Promise<void> {
-    if (this.target.engine.lanes >= limits.lanesMax) {
+    const { engine, intake } = this.target;
+    if (engine.lanes >= limits.lanesMax && !engine.hasLane(laneOfSource(source))) {
       throw new GuardianError("overloaded", `Cannot replay: ${limits.lanesMax} replays are open already; let one of them come to its end`);
     }
-    await this.target.intake.loadSource(source);
+    if (!(await intake.loadSource(source)) && intake.sources >= limits.sourcesMax) {
+      throw new GuardianError(
+        "overloaded",
+        `Cannot replay: ${limits.sourcesMax} files were replayed into this folder, and no more are remembered`,
+      );
+    }
   }
 }
 

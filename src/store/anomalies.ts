@@ -101,11 +101,7 @@ export class AnomalyStore {
 
   /** Stores what the engine found in one partition, in order; what is stored already is passed over. */
   async apply(partition: number, effects: readonly AnomalyEffect[]): Promise<void> {
-    await this.#turns.take(() => this.#uncertain ? this.#load() : Promise.resolve());
-    const done = this.#applied.get(partition) ??
-      (await this.kv.get<{ offset: number; ordinal: number }>(stateKeys.effects(partition))).value ?? { offset: -1, ordinal: -1 };
-    const fresh = effects.filter(({ offset, ordinal }) => offset > done.offset || (offset === done.offset && ordinal > done.ordinal));
-    if (fresh.length === 0) this.#applied.set(partition, done);
+    const fresh = await this.#turns.take(() => this.#freshOf(partition, effects));
     for (let from = 0; from < fresh.length;) {
       let to = from, keyBytes = 0;
       while (to < fresh.length && to - from < limits.anomaliesPerCommitMax && keyBytes < limits.commitKeyBytesMax * 0.8) {
@@ -116,7 +112,18 @@ export class AnomalyStore {
     }
   }
 
-  async #applySome(partition: number, effects: readonly AnomalyEffect[]): Promise<void> {
+  /** Effects that are not stored yet. */
+  async #freshOf(partition: number, effects: readonly AnomalyEffect[]): Promise<readonly AnomalyEffect[]> {
+    if (this.#uncertain) await this.#load();
+    const done = this.#applied.get(partition) ??
+      (await this.kv.get<{ offset: number; ordinal: number }>(stateKeys.effects(partition))).value ?? { offset: -1, ordinal: -1 };
+    this.#applied.set(partition, done);
+    return effects.filter(({ offset, ordinal }) => offset > done.offset || (offset === done.offset && ordinal > done.ordinal));
+  }
+
+  async #applySome(partition: number, given: readonly AnomalyEffect[]): Promise<void> {
+    const effects = await this.#freshOf(partition, given);
+    if (effects.length === 0) return;
     const now = this.clock.now();
     const changed = new Map<string, { stored: Stored; isNew: boolean }>();
     const types = { ...this.#types };

@@ -29,7 +29,7 @@ Deno.test("EventIds tells new ids from known ones as a set of texts does", () =>
 });
 
 Deno.test("EventIds forgets an id when its hours have passed, and not before", () => {
-  const ids = new EventIds(1000, 1000, 24);
+  const ids = new EventIds(1000, 1000, 1000, 24);
   assert.ok(ids.add(hash("s", "a"), 1000));
   assert.ok(!ids.add(hash("s", "a"), 1024), "24 hours later it is known");
   assert.ok(ids.add(hash("s", "b"), 1025), "the clock moves on");
@@ -38,7 +38,7 @@ Deno.test("EventIds forgets an id when its hours have passed, and not before", (
 });
 
 Deno.test("EventIds gives up its oldest hours when it holds too many, and says so", () => {
-  const ids = new EventIds(0, 1000, 24);
+  const ids = new EventIds(0, 0, 1000, 24);
   for (let hour = 0; hour < 4; hour++) for (let i = 0; i < 300; i++) ids.add(hash("s", `${hour}-${i}`), hour);
   assert.ok(ids.count <= 1000);
   assert.equal(ids.oldestHour, 1);

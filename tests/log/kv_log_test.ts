@@ -79,3 +79,33 @@ Deno.test("kv_log reads on from memory where it can, and from the file where the
   log.close();
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("kv_log leaves no hole when a resync fails half-way", async () => {
+  const faults: Faults = { fail: "no" };
+  const kv = await Deno.openKv(":memory:");
+  let gets = Infinity;
+  const flaky = new Proxy(failingKv(kv, faults), {
+    get(target, name) {
+      const member = Reflect.get(target, name) as unknown;
+      if (name !== "get") return member;
+      return (...args: unknown[]) => {
+        if (--gets < 0) return Promise.reject(new Error("disk is gone"));
+        return (member as (...args: unknown[]) => unknown)(...args);
+      };
+    },
+  });
+  const log = await KvLog.open(flaky, 2, new TestClock());
+  await log.append([batchOf(0, ["a"]), batchOf(1, ["b"])]);
+  faults.fail = "after";
+  await assert.rejects(log.append([batchOf(0, ["c"]), batchOf(1, ["d"])]));
+  faults.fail = "no";
+  for (let lucky = 0; lucky < 4; lucky++) {
+    gets = lucky;
+    await assert.rejects(log.resync(), { code: "storage_failing" });
+  }
+  gets = Infinity;
+  assert.deepEqual((await log.resync()).map(({ partition }) => partition), [0, 1]);
+  await log.append([batchOf(0, ["e"])]);
+  assert.deepEqual((await log.read(0, 0)).map(({ firstOffset }) => firstOffset), [0, 1, 2]);
+  log.close();
+});

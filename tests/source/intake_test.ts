@@ -8,6 +8,7 @@ import { KvLog } from "../../src/log/kv_log.ts";
 import { keyHashes } from "../../src/log/keys_seen.ts";
 import { silent } from "../../src/log_line.ts";
 import { Intake } from "../../src/source/intake.ts";
+import { stateKeys } from "../../src/store/keys.ts";
 import { random } from "../engine/oracle.ts";
 import { TestClock } from "../support/clock.ts";
 import { failingKv, type Faults } from "../support/failing_kv.ts";
@@ -17,6 +18,8 @@ interface Shop {
   faults: Faults;
   stateFaults: Faults;
   open(): Promise<{ intake: Intake; log: KvLog }>;
+  /** Records of sources in the state file. */
+  sources(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -35,6 +38,9 @@ async function shop(partitions = 3): Promise<Shop> {
       logFile = await Deno.openKv(`${folder}/log.kv`);
       const log = await KvLog.open(failingKv(logFile, faults), partitions, clock);
       return { log, intake: await Intake.open(log, state, clock, [], silent) };
+    },
+    async sources() {
+      return (await Array.fromAsync(state.list({ prefix: stateKeys.sources() }))).length;
     },
     async close() {
       logFile?.close();
@@ -242,5 +248,103 @@ Deno.test("intake keeps the key of a request with nothing to append, also over a
   ({ intake } = await here.open());
   const other = { ...key, body: "0".repeat(16) };
   await assert.rejects(intake.submit({ columns: clicks([["a", null]]), lane: "live", key: other }), { code: "key_reused" });
+  await here.close();
+});
+
+Deno.test("intake knows every row of a source when a restart finds only some partitions of it behind the checkpoint", async () => {
+  const here = await shop();
+  let { intake, log } = await here.open();
+  const source = "a".repeat(64), lane = "replay-a";
+  const sessions = Array.from({ length: 60 }, (_, i) => `s${i}`);
+  const rows = (from: number, to: number, only?: string) =>
+    clicks(Array.from({ length: to - from }, (_, i) => [only ?? sessions[from + i], null] as const), from);
+  await intake.loadSource(source);
+  await intake.submit({ columns: rows(0, 60), lane, source, firstRow: 0 });
+  await intake.checkpoint();
+  // One session, so one partition alone has more.
+  await intake.submit({ columns: rows(60, 65, "s1"), lane, source, firstRow: 60 });
+  for (let restart = 0; restart < 3; restart++) {
+    ({ intake, log } = await here.open());
+    if (restart === 1) await intake.checkpoint();
+    await intake.loadSource(source);
+    assert.deepEqual(
+      await intake.submit({ columns: rows(0, 60), lane, source, firstRow: 0 }),
+      { accepted: 0, duplicates: 60 },
+      `restart ${restart}`,
+    );
+  }
+  assert.equal((await held(log)).length, 65);
+  await here.close();
+});
+
+Deno.test("intake knows event ids of earlier hours after a restart, and lets them go after a day", async () => {
+  const here = await shop();
+  let { intake } = await here.open();
+  await intake.submit({ columns: clicks([["a", "early"]]), lane: "live" });
+  await intake.checkpoint();
+  here.clock.pass(3 * 3_600_000);
+  ({ intake } = await here.open());
+  assert.equal(intake.identities.span_hours, 4);
+  assert.deepEqual(await intake.submit({ columns: clicks([["a", "early"], ["a", "late"]]), lane: "live" }), { accepted: 1, duplicates: 1 });
+  await intake.checkpoint();
+  ({ intake } = await here.open());
+  assert.deepEqual(await intake.submit({ columns: clicks([["a", "early"], ["a", "late"]]), lane: "live" }), { accepted: 0, duplicates: 2 });
+  here.clock.pass(23 * 3_600_000);
+  ({ intake } = await here.open());
+  assert.deepEqual(await intake.submit({ columns: clicks([["a", "early"], ["a", "late"]]), lane: "live" }), { accepted: 1, duplicates: 1 });
+  await here.close();
+});
+
+Deno.test("intake answers everyone when a fault in one submission stops a commit", async () => {
+  const here = await shop();
+  const { intake, log } = await here.open();
+  const faulty = clicks([["x", null]]);
+  Object.defineProperty(faulty, "session", {
+    get() {
+      throw new Error("a fault in the program");
+    },
+  });
+  const key = keyHashes("k", new Uint8Array());
+  const answers = await Promise.allSettled([
+    intake.submit({ columns: clicks([["a", null]]), lane: "live", key }),
+    intake.submit({ columns: faulty, lane: "live" }),
+    intake.submit({ columns: clicks([["b", null]]), lane: "live" }),
+  ]);
+  // The first may have gone in a commit of its own; nobody is left waiting, and the key is free to be tried again.
+  assert.equal(answers[1].status, "rejected");
+  const { accepted, duplicates } = await intake.submit({ columns: clicks([["a", null]]), lane: "live", key });
+  assert.equal(accepted + duplicates, 1);
+  assert.equal((await held(log)).filter((text) => text.startsWith("a ")).length, 1);
+  await here.close();
+});
+
+Deno.test("intake takes many event ids back from a failed commit at once", async () => {
+  const here = await shop();
+  const { intake } = await here.open();
+  const many = clicks(Array.from({ length: 20_000 }, (_, i) => ["a", `id ${i}`] as const));
+  here.faults.fail = "before";
+  for (let i = 0; i < 3; i++) await assert.rejects(intake.submit({ columns: many, lane: "live" }), { code: "storage_failing" });
+  here.faults.fail = "no";
+  assert.equal(intake.identities.event_ids, 0);
+  assert.deepEqual(await intake.submit({ columns: many, lane: "live" }), { accepted: 20_000, duplicates: 0 });
+  assert.deepEqual(await intake.submit({ columns: many, lane: "live" }), { accepted: 0, duplicates: 20_000 });
+  await here.close();
+});
+
+Deno.test("intake forgets the marks of a keyed request that took several commits once it is complete", async () => {
+  const here = await shop();
+  const { intake } = await here.open();
+  const columns = clicks(Array.from({ length: 120_000 }, (_, i) => [`session ${i}`, null] as const));
+  const key = keyHashes("large", new Uint8Array());
+  const sent = intake.submit({ columns, lane: "live", key });
+  const saving = (async () => {
+    for (let i = 0; i < 20; i++) {
+      await intake.checkpoint();
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  })();
+  await Promise.all([sent, saving]);
+  await intake.checkpoint();
+  assert.equal(await here.sources(), 0);
   await here.close();
 });

@@ -9,6 +9,7 @@ import { AnomalyStore } from "../../src/store/anomalies.ts";
 import { DeadLetterStore } from "../../src/store/dead_letters.ts";
 import { LateEventStore, type LatePlace } from "../../src/store/late_events.ts";
 import { TestClock } from "../support/clock.ts";
+import { failingKv, type Faults } from "../support/failing_kv.ts";
 
 const T0 = Date.UTC(2026, 0, 1);
 
@@ -175,5 +176,22 @@ Deno.test("DeadLetterStore lets go of what is too much and too old, and of what 
   await store.sweep();
   assert.equal(store.kept, 0);
   assert.deepEqual(await keysIn(kv), { dead_counts: 1 });
+  kv.close();
+});
+
+Deno.test("AnomalyStore counts once when a commit lands but its answer is lost, with another partition waiting", async () => {
+  const faults: Faults = { fail: "no" };
+  const kv = failingKv(await Deno.openKv(":memory:"), faults);
+  const store = await AnomalyStore.open(kv, new TestClock());
+  const both = (n: number, partition: number) => [effect(n, "provisional", 0), effect(n, "confirmed", 1)].map((e) => ({ ...e, partition }));
+  faults.fail = "after";
+  const first = store.apply(0, both(1, 0));
+  const second = store.apply(1, both(1, 1).map((e) => ({ ...e, session: "other" })));
+  await assert.rejects(first);
+  faults.fail = "no";
+  await second.catch(() => store.apply(1, both(1, 1).map((e) => ({ ...e, session: "other" }))));
+  await store.apply(0, both(1, 0));
+  const timeline = await store.timeline(1, T0 + 600_000);
+  assert.deepEqual([store.total, store.kept, timeline[0].count], [2, 2, 2]);
   kv.close();
 });
