@@ -28,7 +28,7 @@ const FLAGGED = 5000;
 async function writeDay(kv: Deno.Kv, duck: Duck, clicks: number): Promise<void> {
   const next = random(11);
   const sessions = Math.floor(clicks / 3.6);
-  let gather = new Gather(), offset = 0, sequence = 0;
+  let gather = new Gather(), offset = 0, written = 0, sequence = 0;
   const write = async () => {
     sequence++;
     const add: Part[] = [], changed = new Set<string>();
@@ -36,7 +36,8 @@ async function writeDay(kv: Deno.Kv, duck: Duck, clicks: number): Promise<void> 
       add.push(await writePart(duck, { file: partFile(group.table, group.hourMs, sequence), sequence, created: 0 }, group, changed));
     }
     await syncFolders(changed);
-    await changeManifest(kv, { add, covered: [offset] });
+    await changeManifest(kv, { add, covered: [{ partition: 0, from: written, to: offset, rowless: 0 }] });
+    written = offset;
     gather = new Gather();
   };
   for (let from = 0; from < clicks; from += BATCH) {

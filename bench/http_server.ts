@@ -2,6 +2,7 @@
 // detected and archived, says what that cost, and ends.
 
 import process from "node:process";
+import { openDays } from "../jobs/mod.ts";
 import { endpoints } from "../routes/mod.ts";
 import { systemClock } from "../src/clock.ts";
 import { Guardian } from "../src/guardian.ts";
@@ -15,7 +16,8 @@ const logLine = logLineTo(console.error, "warn");
 const guardian = await Guardian.open({ data: Deno.args[0], clock: systemClock, logLine, partitions: 4 });
 guardian.start();
 const access = accessFor("127.0.0.1", null);
-const app = makeApp(makeService({ guardian, clock: systemClock, logLine, access, futureMs: 86_400_000 }), endpoints);
+const days = openDays(guardian, { timezone: "UTC", runAt: "03:00", currency: "" });
+const app = makeApp(makeService({ guardian, days, clock: systemClock, logLine, access, futureMs: 86_400_000 }), endpoints);
 const cpu = process.cpuUsage();
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: ({ port }) => console.log(`http://127.0.0.1:${port}`) }, app.fetch);
 await Deno.stdin.read(new Uint8Array(16));
@@ -25,4 +27,5 @@ const { user, system } = process.cpuUsage(cpu);
 const { total_events, lake } = await guardian.stats();
 console.log(JSON.stringify({ cpuS: (user + system) / 1e6, peakMib: peakMib(), events: total_events, rows: lake.rows }));
 await server.shutdown();
+await days.close();
 await guardian.stop();

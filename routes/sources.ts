@@ -7,6 +7,7 @@ import { GuardianError } from "../src/errors.ts";
 import { type Reject, rejectCodes } from "../src/event/reject.ts";
 import { limits } from "../src/limits.ts";
 import { laneOfSource } from "../src/source/intake.ts";
+import { forgetShift, keptShift } from "../src/source/local_sink.ts";
 import { stateKeys } from "../src/store/keys.ts";
 import { readBody } from "../src/web/body.ts";
 import { endpoint } from "../src/web/endpoint.ts";
@@ -53,6 +54,38 @@ export const sourceState = endpoint({
     const state = await stateOf(service, source);
     if (state === null) throw new GuardianError("not_found", `Cannot find the source ${source}: nothing of it is here`);
     return c.json(state);
+  },
+});
+
+const shiftSchema = z.object({ shift_ms: z.int().describe("Whole days, to be added to all event times") }).openapi("ReplayShift", {
+  example: { shift_ms: 86_400_000 },
+});
+
+export const postShift = endpoint({
+  method: "post",
+  path: "/sources/{source}/shift",
+  tag: "Replay",
+  summary: "Choose by how many days files are shifted, so that their last event falls on today",
+  description: "Chosen at the first call and kept until `finished`, so that a replay that goes on tomorrow brings the same rows. " +
+    "Here `source` is whatever stands for the files together.",
+  params: sourcePath,
+  query: z.object({
+    last_event_time: z.coerce.number().int().min(limits.eventTimeMin).max(limits.eventTimeMax).openapi({
+      description: "Newest event time of the files, ms since the epoch",
+      example: 1_411_992_000_000,
+    }),
+    finished: z.enum(["true"]).optional().openapi({
+      description: "The files were taken to their end: the choice is forgotten",
+      example: "true",
+    }),
+  }),
+  answers: { 200: { means: "The shift", schema: shiftSchema } },
+  problems: ["storage_failing"],
+  handle: async ({ c, service, path: { source }, query: { last_event_time: lastTime, finished } }) => {
+    const { state } = service.guardian;
+    const shift = await keptShift(state, source, lastTime, service.clock);
+    if (finished !== undefined) await forgetShift(state, source);
+    return c.json({ shift_ms: shift });
   },
 });
 

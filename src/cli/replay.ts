@@ -9,9 +9,11 @@ import { ownerOf } from "../folder.ts";
 import type { Guardian } from "../guardian.ts";
 import { HttpSink } from "../source/http_sink.ts";
 import { laneOfSource } from "../source/intake.ts";
-import { forgetShift, keptShift, LocalSink, shiftToToday } from "../source/local_sink.ts";
-import { type Prescan, prescan, sourceId } from "../source/prescan.ts";
+import { forgetShift, keptShift, LocalSink } from "../source/local_sink.ts";
+import { type Prescan, sourceId } from "../source/prescan.ts";
 import { replay, type ReplayResult, type ReplaySink } from "../source/replay.ts";
+import { type InputFlags, Inputs } from "./inputs.ts";
+import { ledgerPath, writeLedger } from "./ledger.ts";
 import { progressBar } from "./progress.ts";
 import { quietLogLine } from "./quiet.ts";
 import { askServer, headersFor, type Remote } from "./remote.ts";
@@ -19,12 +21,13 @@ import { openGuardian } from "./serve.ts";
 import { type Shell, sleep } from "./shell.ts";
 import { byType, counted, grouped, tellEmpty } from "./words.ts";
 
-export interface ReplayFlags {
+export interface ReplayFlags extends InputFlags {
   readonly url?: string;
   readonly maxEvents?: string;
   readonly replaySpeed?: string;
   readonly csvPath?: string;
   readonly rebase?: string;
+  readonly ledger?: string;
   readonly json?: true;
 }
 
@@ -39,10 +42,11 @@ interface Target {
   anomalies(sources: readonly string[]): Promise<Record<string, number>>;
   /** The shift for files whose last event is at `lastTime`, ms; `files` names them. */
   shift(files: string, lastTime: number): Promise<number>;
-  finished(files: string): Promise<void>;
+  finished(files: string, lastTime: number): Promise<void>;
 }
 
 const INTERRUPTED = 130;
+const SETTLE_MS = 100, SETTLE_TRIES = 300;
 
 export async function replayCommand(given: readonly string[], flags: ReplayFlags, settings: Settings, shell: Shell): Promise<number> {
   const paths = flags.csvPath === undefined ? given : [...given, flags.csvPath];
@@ -51,7 +55,11 @@ export async function replayCommand(given: readonly string[], flags: ReplayFlags
   if (flags.rebase !== undefined && flags.rebase !== "now") {
     throw new GuardianError("usage", `Cannot rebase to "${flags.rebase}": the one word here is now`);
   }
-  const files = paths.map((path) => prescan(path));
+  if (flags.ledger !== undefined && flags.anomalyInterval === undefined) {
+    throw new GuardianError("usage", "Cannot write a ledger: it is of made-up anomalies, which --anomaly-interval asks for");
+  }
+  using inputs = await Inputs.open(paths, flags);
+  const { files } = inputs;
   tellEmpty(files, shell);
   const stop = new AbortController();
   let signals = 0;
@@ -62,7 +70,12 @@ export async function replayCommand(given: readonly string[], flags: ReplayFlags
   const bar = progressBar(flags.json === undefined && shell.errorColumns !== null);
   const run = async (target: Target) => {
     const rebase = flags.rebase !== undefined;
-    const { result, figures } = await replayInto(target, files, rebase, { ...options, signal: stop.signal, onProgress: bar.update });
+    const ledger = flags.anomalyInterval === undefined ? null : flags.ledger ?? ledgerPath(settings.data);
+    const { result, figures } = await replayInto(target, files, rebase, ledger, {
+      ...options,
+      signal: stop.signal,
+      onProgress: bar.update,
+    });
     bar.stop();
     if (flags.json) shell.out(JSON.stringify(figures));
     else tell(result, figures, flags, settings, shell);
@@ -91,15 +104,18 @@ async function replayInto(
   target: Target,
   files: readonly Prescan[],
   rebase: boolean,
+  ledger: string | null,
   options: Pick<Parameters<typeof replay>[0], "maxEvents" | "replaySpeed" | "signal" | "onProgress">,
 ): Promise<{ result: ReplayResult; figures: Figures }> {
   const names = createHash("sha256").update(files.map((file) => sourceId(file, 0)).sort().join()).digest("hex");
   const lastTime = Math.max(...files.filter(({ rows }) => rows > 0).map(({ lastTime }) => lastTime));
   const shiftMs = rebase && lastTime > -Infinity ? await target.shift(names, lastTime) : 0;
+  // Before the first row goes, so that it is there whatever happens on the way.
+  if (ledger !== null) writeLedger(ledger, files, shiftMs);
   const started = performance.now(), lateBefore = await target.late();
   const result = await replay({ files, sink: target.sink, clock: systemClock, sleep, shiftMs, ...options });
   await target.settled();
-  if (result.finished && rebase) await target.finished(names);
+  if (result.finished && rebase) await target.finished(names, lastTime);
   const { events, accepted, rejected, duplicates } = result;
   const late = await target.late() - lateBefore;
   const anomalies = await target.anomalies(files.map((file) => sourceId(file, shiftMs)));
@@ -135,13 +151,20 @@ function folderTarget(guardian: Guardian): Target {
   };
 }
 
-/** A server keeps no shift for its clients: a file that is rebased tomorrow is another source there. */
+/** A server that is sent the rows keeps the shift as a folder does. */
 function serverTarget(remote: Remote, signal: AbortSignal): Target {
   const sink = new HttpSink({ url: remote.url, clock: systemClock, sleep, signal, headers: headersFor(remote) });
   return {
     sink,
     late: async () => (await (await askServer(remote, "GET", "/stats")).json()).late_events,
-    settled: () => Promise.resolve(),
+    async settled() {
+      // Figures are asked for when the engine there has seen all that was sent, or seems to be unable to.
+      for (let tries = 0; tries < SETTLE_TRIES && !signal.aborted; tries++) {
+        const { lag_events } = await (await askServer(remote, "GET", "/health")).json();
+        if (lag_events.engine === 0) return;
+        await sleep(SETTLE_MS, signal);
+      }
+    },
     anomalies: async (sources) => {
       const sums: Record<string, number> = Object.fromEntries(anomalyTypes.map((type) => [type, 0]));
       for (const source of sources) {
@@ -154,8 +177,11 @@ function serverTarget(remote: Remote, signal: AbortSignal): Target {
       }
       return sums;
     },
-    shift: (_, lastTime) => Promise.resolve(shiftToToday(lastTime, systemClock.now())),
-    finished: () => Promise.resolve(),
+    shift: async (files, lastTime) =>
+      (await (await askServer(remote, "POST", `/sources/${files}/shift?last_event_time=${lastTime}`)).json()).shift_ms,
+    finished: async (files, lastTime) => {
+      await (await askServer(remote, "POST", `/sources/${files}/shift?last_event_time=${lastTime}&finished=true`)).body?.cancel();
+    },
   };
 }
 
@@ -178,8 +204,15 @@ function tell(result: ReplayResult, figures: Figures, flags: ReplayFlags, settin
   shell.out(`${grouped(accepted)} accepted, ${grouped(duplicates)} there already, ${grouped(rejected)} rejected, ${grouped(late)} late.`);
   if (rejected > 0) shell.out("Rejected lines are kept with the reason: GET /dead_letters of a server on that data folder shows them.");
   shell.out(`Anomalies: ${byType(anomalies)}.`);
+  if (flags.anomalyInterval !== undefined) shell.out(`Those that were made up: ${flags.ledger ?? ledgerPath(settings.data)}`);
   const where = flags.url === undefined
     ? `deno task start anomalies --data ${settings.data}`
     : `${flags.url.replace(/\/+$/, "")}/anomalies`;
-  shell.out(result.finished ? `See them: ${where}` : "It stopped before the end of the input; the same command goes on from there.");
+  shell.out(
+    result.finished
+      ? `See them: ${where}`
+      : flags.maxEvents === undefined
+      ? "It stopped before the end of the input; the same command goes on from there."
+      : `It took the first ${flags.maxEvents} events; the same command with more of them, or without --max-events, goes on from there.`,
+  );
 }

@@ -7,8 +7,9 @@ import { markBatch, pendingBatch } from "../event/batch.ts";
 import type { Reject } from "../event/reject.ts";
 import { laneOfSource } from "../source/intake.ts";
 import { orderedRows } from "../source/ordered.ts";
-import { type Prescan, prescan, sourceId } from "../source/prescan.ts";
+import { type Prescan, sourceId } from "../source/prescan.ts";
 import { anomalyOf, byWindow } from "../store/anomalies.ts";
+import { Inputs } from "./inputs.ts";
 import type { Shell } from "./shell.ts";
 import { anomalyLine, byType, counted, grouped, rejectLine, tellEmpty } from "./words.ts";
 
@@ -42,9 +43,14 @@ export function scanFile(file: Prescan, now: number, onReject: (reject: Reject) 
   return { anomalies, events, rejected };
 }
 
-export function scanCommand(paths: readonly string[], json: boolean, shell: Shell): number {
+export async function scanCommand(
+  paths: readonly string[],
+  { json, column }: { json?: true; column?: readonly string[] },
+  shell: Shell,
+): Promise<number> {
   const started = performance.now(), now = Date.now();
-  const files = paths.map((path) => prescan(path));
+  using inputs = await Inputs.open(paths, { column });
+  const { files } = inputs;
   tellEmpty(files, shell);
   const anomalies: Anomaly[] = [], reasons: string[] = [];
   let events = 0, rejected = 0;

@@ -130,8 +130,11 @@ export class SampleShop {
     return `sample-${this.seed}-${this.visitorsPerDay}-${this.botShare}`;
   }
 
-  /** The events of [from, to), ms since the epoch. Throws `usage` for times that no event can have. */
-  *chunks(from: number, to: number): Generator<SampleChunk> {
+  /**
+   * The events of [from, to), ms since the epoch. eventIds: whether each gets an event id, made of the seed and its row; where rows tell
+   * events apart none is needed. Throws `usage` for times that no event can have.
+   */
+  *chunks(from: number, to: number, { eventIds = false } = {}): Generator<SampleChunk> {
     checkStretch(from, to);
     if (from >= to) return;
     const first = Math.floor(from / SLOT_MS), last = Math.floor((to - 1) / SLOT_MS);
@@ -141,7 +144,10 @@ export class SampleShop {
       this.#play(slot, ring[slot % SLOTS_AHEAD], schedule);
       if (slot < first) continue;
       const steps = schedule.of(slot);
-      yield* writer.chunks(steps, slot, from, to);
+      for (const chunk of writer.chunks(steps, slot, from, to)) {
+        if (eventIds) this.#nameEvents(chunk);
+        yield chunk;
+      }
       steps.count = 0;
     }
   }
@@ -161,8 +167,13 @@ export class SampleShop {
   /** What a session of this shop is, or null where it has no such session. */
   truthOf(session: number | string): VisitorKind | null {
     const id = Number(session), slot = Math.floor(id / SESSIONS_MAX), number = id % SESSIONS_MAX;
-    if (!Number.isSafeInteger(id) || String(id) !== String(session) || number >= this.#visitorsIn(slot)) return null;
+    if (!Number.isSafeInteger(id) || String(id) !== String(session) || slot < FIRST_SLOT || number >= this.#visitorsIn(slot)) return null;
     return visitorKinds[this.#begin(slot, number)];
+  }
+
+  #nameEvents({ firstRow, columns }: SampleChunk): void {
+    const { eventId } = columns.withIdentity();
+    for (let row = 0; row < columns.count; row++) eventId[row] = columns.wordCode(`${this.seed}-${firstRow + row}`);
   }
 
   #visitorsIn(slot: number): number {
@@ -216,6 +227,9 @@ export class SampleShop {
 }
 
 const DAY_MS = 86_400_000;
+
+/** Whose visitors can have an event at the earliest time that one may have. */
+const FIRST_SLOT = Math.floor(limits.eventTimeMin / SLOT_MS) - SLOTS_AHEAD + 1;
 
 /** The id of a session: an integer that tells its slot and its number there. */
 function sessionId(slot: number, number: number): number {

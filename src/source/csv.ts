@@ -14,6 +14,7 @@ import { limits } from "../limits.ts";
 import { Fields } from "./fields.ts";
 import { BUYS, CLICKS, type ColumnIndexes, type CsvLayout, layoutFor, layoutText } from "./layout.ts";
 import type { LineReader } from "./lines.ts";
+import type { RowReader } from "./row_reader.ts";
 import { WordCache } from "./words.ts";
 
 const COLON = 58, SPACE = 32, COMMA = 44, DOT = 46, QUOTE = 34, LF = 10, CR = 13, ZERO = 48, DEL = 127, T = 84, Z = 90;
@@ -37,7 +38,7 @@ interface Fault {
  * Reads the rows of one file. `report` gets every reject, in file order. `layout`: null to have the first good line settle it, out of the
  * known ones or what `indexes` says.
  */
-export class CsvReader {
+export class CsvReader implements RowReader {
   /** Lines that became no row. */
   rejected = 0;
   readonly #lines: LineReader;

@@ -1,6 +1,6 @@
-// The next rows of several files, and how many of each make up the next stretch of event time. Pure: cuts and counts, takes nothing.
+// The next rows of several files, and how many of each make up the next stretch of event time. Pure: counts, takes nothing.
 
-import type { EventColumns, PurchaseColumns } from "../event/batch.ts";
+import type { EventColumns } from "../event/batch.ts";
 import { countUntil } from "./order.ts";
 
 /** Rows at hand of one file, in order, from row `at` on; at least one. */
@@ -49,32 +49,4 @@ function firstOfAll(heads: readonly Head[], counts: readonly number[], budget: n
     taken[next]++;
   }
   return taken;
-}
-
-/** Rows [from, to) as columns that share memory with the whole. */
-export function sliced(columns: EventColumns, from: number, to: number): EventColumns {
-  if (from === 0 && to === columns.count) return columns;
-  const { words, kind, eventTime, session, item, category, purchase } = columns;
-  return {
-    count: to - from,
-    words,
-    kind: kind.subarray(from, to),
-    eventTime: eventTime.subarray(from, to),
-    session: session.subarray(from, to),
-    item: item.subarray(from, to),
-    category: category.subarray(from, to),
-    purchase: purchase && slicedPurchase(purchase, from, to),
-    visitor: null,
-    identity: null,
-    properties: null,
-  };
-}
-
-function slicedPurchase({ price, quantity, orderId, currency }: PurchaseColumns, from: number, to: number): PurchaseColumns {
-  return {
-    price: price.subarray(from, to),
-    quantity: quantity.subarray(from, to),
-    orderId: orderId.subarray(from, to),
-    currency: currency.subarray(from, to),
-  };
 }

@@ -8,9 +8,9 @@ import { gzip } from "node:zlib";
 import type { Clock } from "../clock.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
 import type { EventColumns } from "../event/batch.ts";
-import { eventLines } from "./event_lines.ts";
-import { sliced } from "./head.ts";
+import { flatLines } from "./flat_lines.ts";
 import type { Refused, ReplaySink } from "./replay.ts";
+import { sliced } from "./slice.ts";
 
 /** Events in one request. */
 const REQUEST_EVENTS_MAX = 5000;
@@ -90,7 +90,7 @@ export class HttpSink implements ReplaySink {
           what: `rows ${row} to ${row + to - from - 1}`,
           path: `/events?source=${encodeURIComponent(source)}&row=${row}`,
           type: "application/x-ndjson",
-          body: eventLines(sliced(columns, from, to)),
+          body: flatLines(sliced(columns, from, to)),
           // With the last row too: after a run that was cut short, the same first row begins a longer request.
           key: `${source}:${row}-${row + to - from - 1}`,
         });

@@ -3,6 +3,7 @@
 
 import { CLICK, PURCHASE } from "../event/kind.ts";
 import { GuardianError } from "../errors.ts";
+import { didYouMean } from "../nearest.ts";
 
 /** Columns of a line that can be used; more are only counted. */
 export const COLUMNS_MAX = 1024;
@@ -41,6 +42,38 @@ export function layoutFor(columns: number, indexes: ColumnIndexes | null): CsvLa
   const { session, timestamp, item, category = -1, price = -1, quantity = -1 } = indexes;
   if (Math.max(session, timestamp, item, category, price, quantity) >= columns) return null;
   return { kind: price < 0 ? CLICK : PURCHASE, columns, session, timestamp, item, category, price, quantity };
+}
+
+/** What a column can be called where somebody says which it is. */
+const columnNames: Readonly<Record<string, keyof ColumnIndexes>> = {
+  session_id: "session",
+  timestamp: "timestamp",
+  item_id: "item",
+  category: "category",
+  price: "price",
+  quantity: "quantity",
+};
+
+/** Indexes out of texts like `session_id=2`, counted from 0. Throws `usage` when they make no sense, or one that is needed is not there. */
+export function indexesOf(given: readonly string[]): ColumnIndexes {
+  const indexes: Partial<Record<keyof ColumnIndexes, number>> = {};
+  for (const text of given) {
+    const parts = /^([^=]+)=(\d+)$/.exec(text);
+    if (parts === null) throw new GuardianError("usage", `Cannot use the column "${text}": write it as name=index, such as session_id=0`);
+    const name = columnNames[parts[1]];
+    if (name === undefined) {
+      const hint = didYouMean(parts[1], Object.keys(columnNames));
+      throw new GuardianError("usage", `Cannot use the column "${parts[1]}": no column has that name; ${hint}`);
+    }
+    if (indexes[name] !== undefined) throw new GuardianError("usage", `Cannot use the column "${text}": ${parts[1]} is given twice`);
+    indexes[name] = Number(parts[2]);
+  }
+  const missing = ["session_id", "timestamp", "item_id"].filter((name) => indexes[columnNames[name]] === undefined);
+  if (missing.length > 0) {
+    throw new GuardianError("usage", `Cannot tell the columns apart: ${missing.join(", ")} has no index; give each as name=index`);
+  }
+  checkIndexes(indexes as ColumnIndexes);
+  return indexes as ColumnIndexes;
 }
 
 /** Refuses indexes that no file can have. Throws `usage`. */

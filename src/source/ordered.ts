@@ -11,9 +11,12 @@ import type { Reject } from "../event/reject.ts";
 import { limits } from "../limits.ts";
 import { CsvReader } from "./csv.ts";
 import { LineReader } from "./lines.ts";
+import { withMadeUpRows } from "./made_up.ts";
 import { mergeRuns } from "./merge.ts";
+import { NdjsonReader } from "./ndjson.ts";
 import { countUntil, timeOrder } from "./order.ts";
 import type { Prescan } from "./prescan.ts";
+import type { RowReader } from "./row_reader.ts";
 import { Spill } from "./spill.ts";
 
 /** Rows of one chunk: a few milliseconds of work between two turns of the event loop. */
@@ -47,9 +50,9 @@ export interface OrderedChunk {
 
 /** Yields a file's rows in order. Throws `input_unreadable` when the file is not what it was at the first pass. */
 export function* orderedRows(file: Prescan, options: OrderOptions = {}): Generator<OrderedChunk> {
-  const rows = new OrderedFile(file, options);
+  const { madeUp } = file, rows = new OrderedFile(madeUp?.file ?? file, options);
   try {
-    yield* rows.chunks();
+    yield* madeUp === undefined ? rows.chunks() : withMadeUpRows(rows.chunks(), madeUp);
   } finally {
     rows.close();
   }
@@ -57,8 +60,11 @@ export function* orderedRows(file: Prescan, options: OrderOptions = {}): Generat
 
 class OrderedFile {
   readonly #file: Prescan;
-  readonly #lines: LineReader;
-  readonly #csv: CsvReader;
+  /** Null where the rows were unpacked by the first pass. */
+  readonly #lines: LineReader | null;
+  readonly #reader: RowReader;
+  /** Whether rows have no other columns than those of a CSV file, all of which each row sets. */
+  readonly #plain: boolean;
   readonly #reorderMs: number;
   readonly #sortRowsMax: number;
   readonly #chunkRows: number;
@@ -81,12 +87,18 @@ class OrderedFile {
     this.#chunkRejects = options.chunkRejectsMax ?? CHUNK_REJECTS_MAX;
     this.#spillFolder = options.spillFolder;
     this.#onHeld = options.onHeld ?? (() => {});
-    this.#lines = new LineReader(file.path);
-    this.#csv = new CsvReader(this.#lines, file.layout, (reject) => this.#rejects.push(reject));
+    this.#plain = file.form === undefined;
+    const report = (reject: Reject) => this.#rejects.push(reject);
+    this.#lines = file.unpacked === undefined ? new LineReader(file.path) : null;
+    this.#reader = this.#lines === null
+      ? file.unpacked!.reader(report)
+      : file.form === "ndjson"
+      ? new NdjsonReader(this.#lines, report)
+      : new CsvReader(this.#lines, file.layout, report);
   }
 
   close(): void {
-    this.#lines.close();
+    this.#lines?.close();
     this.#spill?.close();
     this.#spill = null;
   }
@@ -95,7 +107,8 @@ class OrderedFile {
     if (this.#file.displacementMs === 0) yield* this.#asItStands();
     else if (this.#file.displacementMs <= this.#reorderMs) yield* this.#carried();
     else yield* this.#sorted(new ColumnBuilder(this.#chunkRows));
-    if (this.#lines.fileBytes !== this.#file.bytes || this.#yielded !== this.#file.rows) throw this.#changed();
+    const bytes = this.#lines?.fileBytes ?? this.#file.bytes;
+    if (bytes !== this.#file.bytes || this.#yielded !== this.#file.rows) throw this.#changed();
   }
 
   *#asItStands(): Generator<OrderedChunk> {
@@ -143,12 +156,13 @@ class OrderedFile {
       this.#onHeld(held.count + Math.min(batchRows, held.count));
       for (let from = 0; from < held.count; from += batchRows) {
         const to = Math.min(from + batchRows, held.count);
-        const batch = held.words.length <= SHARED_WORDS_MAX ? gathered(held, order, from, to) : copied(held, order, from, to);
+        const shared = this.#plain && held.words.length <= SHARED_WORDS_MAX;
+        const batch = shared ? gathered(held, order, from, to) : copied(held, order, from, to);
         this.#spill.write(batch);
       }
       if (held.count > 0) this.#spill.endRun();
-      // Columns that have grown are used again; words would pile up.
-      if (held.words.length > KEPT_WORDS_MAX) held = new ColumnBuilder(this.#chunkRows);
+      // Columns that have grown are used again; words would pile up, and columns that few rows set would keep what others left.
+      if (!this.#plain || held.words.length > KEPT_WORDS_MAX) held = new ColumnBuilder(this.#chunkRows);
       held.count = 0;
     }
     yield* this.#merged(batchRows);
@@ -178,7 +192,7 @@ class OrderedFile {
   /** Parses rows until `into` has `rowsMax`, or as many rejects as a chunk may have; false at the end of the file. */
   #fill(into: ColumnBuilder, rowsMax: number): boolean {
     const before = into.count;
-    const more = this.#csv.fill(into, rowsMax, this.#chunkRejects - this.#rejects.length);
+    const more = this.#reader.fill(into, rowsMax, this.#chunkRejects - this.#rejects.length);
     this.#parsed += into.count - before;
     return more;
   }
@@ -189,7 +203,7 @@ class OrderedFile {
     let from = 0;
     do {
       const to = Math.min(from + this.#chunkRows, ready);
-      yield this.#chunk(gathered(columns, order, from, to));
+      yield this.#chunk(this.#plain ? gathered(columns, order, from, to) : copied(columns, order, from, to));
       from = to;
     } while (from < ready);
   }
@@ -198,7 +212,7 @@ class OrderedFile {
     const { count, eventTime } = columns;
     // Out of order can only mean that the file is not the one that was scanned.
     if (count > 0 && eventTime[0] < this.#yieldedTime) throw this.#changed();
-    const chunk = { firstRow: this.#yielded, columns, rejects: this.#rejects, linesRead: this.#parsed + this.#csv.rejected };
+    const chunk = { firstRow: this.#yielded, columns, rejects: this.#rejects, linesRead: this.#parsed + this.#reader.rejected };
     if (count > 0) this.#yieldedTime = eventTime[count - 1];
     this.#yielded += count;
     this.#rejects = [];

@@ -9,10 +9,11 @@ import { GuardianError } from "../errors.ts";
 import type { EventColumns } from "../event/batch.ts";
 import type { Reject } from "../event/reject.ts";
 import { limits } from "../limits.ts";
-import { firstRows, type Head, sliced } from "./head.ts";
+import { firstRows, type Head } from "./head.ts";
 import { type OrderedChunk, orderedRows, type OrderOptions } from "./ordered.ts";
 import { Pace } from "./pace.ts";
 import { type Prescan, sourceId } from "./prescan.ts";
+import { sliced } from "./slice.ts";
 
 /** Submits under way at a time: one that is being stored while the next is parsed. */
 const IN_FLIGHT_MAX = 2;
@@ -30,7 +31,6 @@ export interface ReplaySink {
   end(source: string): Promise<void>;
 }
 
-/** What is replayed, where to, and how. */
 /** Refused lines of a file. first: how many came before these. beyond: how many come right behind these and are only counted. */
 export interface Refused {
   readonly first: number;
@@ -38,6 +38,7 @@ export interface Refused {
   readonly beyond: number;
 }
 
+/** What is replayed, where to, and how. */
 export interface ReplayOptions {
   readonly files: readonly Prescan[];
   readonly sink: ReplaySink;

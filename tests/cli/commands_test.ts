@@ -262,3 +262,43 @@ async function firstParquet(folder: string): Promise<string> {
   }
   throw new Error(`no Parquet in ${folder}`);
 }
+
+Deno.test("a replay into a server that is shifted to today goes on as the same source, and changes nothing the second time", async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "clicks.dat"), data = join(folder, "data");
+    await Deno.writeTextFile(file, clickFile());
+    const server = await serve(data);
+    try {
+      const replay = (...args: string[]) => run("replay", file, "--url", server.url, "--rebase", "now", "--json", ...args);
+      const first = lastJson<Figures>(await replay("--max-events", "300"));
+      assert.deepEqual([first.accepted, first.anomalies.BOT_LIKE], [300, 0]);
+      const second = lastJson<Figures>(await replay());
+      assert.deepEqual([second.accepted, second.duplicates, second.anomalies], [80, 300, { HIGH_FREQUENCY: 1, BOT_LIKE: 1 }]);
+      const third = lastJson<Figures>(await replay());
+      assert.deepEqual([third.accepted, third.duplicates, third.anomalies], [0, 380, { HIGH_FREQUENCY: 1, BOT_LIKE: 1 }]);
+    } finally {
+      await server.end("SIGTERM");
+    }
+  });
+});
+
+Deno.test("a replay with made-up anomalies finds what its ledger lists", async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "clicks.dat"), data = join(folder, "data"), ledger = join(folder, "ledger.ndjson");
+    const lines = Array.from(
+      { length: 2_000 },
+      (_, i) => `${i % 400},${new Date(Date.UTC(2026, 2, 2) + i * 2_000).toISOString()},${i % 90},S\n`,
+    );
+    await Deno.writeTextFile(file, lines.join(""));
+    const args = ["replay", file, "--data", data, "--anomaly-interval", "300", "--ledger", ledger, "--json"];
+    const first = lastJson<Figures>(await run(...args));
+    const listed = (await Deno.readTextFile(ledger)).trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.ok(listed.length >= 10, `${listed.length} are listed`);
+    const key = (record: { session_id: unknown; anomaly_type: string; window_start: string }) =>
+      `${record.window_start} ${record.session_id} ${record.anomaly_type}`;
+    const found = (await run("anomalies", "--data", data, "--json")).stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(found.map(key).sort(), listed.map(key).sort());
+    const again = lastJson<Figures>(await run(...args));
+    assert.deepEqual([again.accepted, again.duplicates, again.anomalies], [0, first.accepted, first.anomalies]);
+  });
+});

@@ -28,6 +28,7 @@ const mayImport: Record<string, readonly string[]> = {
   engine: ["event", "detect", "log", "store"],
   lake: ["event", "log", "store"],
   source: ["event", "detect", "log", "store"],
+  sample: ["event"],
 };
 
 function partOf(path: string): string {
