@@ -3,12 +3,16 @@
 import type { Endpoint } from "../src/web/endpoint.ts";
 import { anomalies, anomaliesOfSession, anomalyTimeline, anomalyTypeCounts } from "./anomalies.ts";
 import { deadLetters } from "./dead_letters.ts";
-import { docs, openApi, redoc } from "./docs.ts";
+import { docs, docsFile, openApi, redoc } from "./docs.ts";
 import { postEvents } from "./events.ts";
+import { exportTable } from "./export.ts";
 import { health, live, ready } from "./health.ts";
+import { categories, popularItems, trendingItems } from "./items.ts";
+import { jobRuns, jobs, postBackfill, postRun } from "./jobs.ts";
 import { lateEvents } from "./late_events.ts";
+import { dailyMetrics, dailyMetricsOfDay, funnelOfDay, summaryOfDays } from "./metrics.ts";
 import { root } from "./root.ts";
-import { postDeadLetters, postEnd, sourceState } from "./sources.ts";
+import { postDeadLetters, postEnd, postShift, sourceState } from "./sources.ts";
 import { stats } from "./stats.ts";
 import { postVerify } from "./verify.ts";
 
@@ -21,6 +25,7 @@ export const endpoints: readonly Endpoint[] = [
   postEvents,
   sourceState,
   postEnd,
+  postShift,
   postDeadLetters,
   anomalies,
   anomalyTypeCounts,
@@ -28,8 +33,21 @@ export const endpoints: readonly Endpoint[] = [
   anomaliesOfSession,
   deadLetters,
   lateEvents,
+  dailyMetrics,
+  dailyMetricsOfDay,
+  funnelOfDay,
+  summaryOfDays,
+  popularItems,
+  categories,
+  trendingItems,
+  jobs,
+  jobRuns,
+  postRun,
+  postBackfill,
+  exportTable,
   postVerify,
   openApi,
   docs,
+  docsFile,
   redoc,
 ];

@@ -10,11 +10,16 @@ const rootSchema = z.object({ message: z.string(), version: z.string(), docs: z.
 const answer = { message: "Clickstream Guardian names bots in a stream of clicks", version: VERSION, docs: "/docs", redoc: "/redoc" };
 
 const LINKS = [
-  ["/docs", "the API, path by path"],
+  ["/docs", "the API, to read and to try out"],
+  ["/redoc", "the same on one plain page"],
   ["/openapi.json", "the same for programs, as OpenAPI 3.1"],
   ["/health", "how it is"],
   ["/stats", "what it has seen"],
   ["/anomalies", "whom it takes for a bot, and why"],
+  ["/metrics/daily", "the figures of each day"],
+  ["/metrics/summary", "those of all days together"],
+  ["/items/trending", "what rises"],
+  ["/jobs", "what counts the days, and when"],
   ["/dead_letters", "what it refused, and why"],
   ["/late_events", "what came too late for a window"],
 ];

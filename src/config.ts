@@ -34,6 +34,19 @@ function whole(from: number, to: number, given: Omit<Setting<number>, "schema" |
 
 const levels = ["debug", "info", "warn", "error"] as const;
 
+const CURRENCY = "The shop's currency, an ISO code: purchases that name another one are counted, and left out of revenue";
+
+/** Offsets such as +01:00 are no zones: they know nothing of summer time. */
+function isTimeZone(name: string): boolean {
+  if (!/^[A-Za-z]/.test(name)) return false;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The table. A name is `logKeepHours` here, `--log-keep-hours`, `GUARDIAN_LOG_KEEP_HOURS`, and `log_keep_hours` in the file. */
 export const settings = {
   data: text(1, {
@@ -77,6 +90,30 @@ export const settings = {
     description: "How much the log keeps of what both of its readers are done with, if that is less",
   }),
   archiveIntervalS: number(0.1, 3600, { default: 60, unit: "seconds", description: "Longest time that an event waits to be in the lake" }),
+  timezone: {
+    schema: z.string().refine(isTimeZone),
+    must: 'an IANA time zone such as "Europe/Berlin"',
+    default: "UTC",
+    unit: null,
+    placeholder: "ZONE",
+    description: "The shop's time zone, an IANA name: decides when a day begins and ends",
+  } as Setting<string>,
+  runAt: {
+    schema: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/),
+    must: "a time of day, HH:MM",
+    default: "03:00",
+    unit: null,
+    placeholder: "HH:MM",
+    description: "When the day before is counted, in the time zone",
+  } as Setting<string>,
+  currency: {
+    schema: z.string().regex(/^([A-Z]{3})?$/),
+    must: 'an ISO 4217 code such as "EUR", or empty',
+    default: "",
+    unit: null,
+    placeholder: "CODE",
+    description: CURRENCY,
+  } as Setting<string>,
   logLevel: {
     schema: z.enum(levels),
     must: `one of ${levels.join(", ")}`,
@@ -145,7 +182,7 @@ function checked(setting: Setting, value: unknown, where: string): unknown {
   const result = setting.schema.safeParse(value);
   if (result.success) return result.data;
   const given = setting.secret ? "what it is set to" : JSON.stringify(value);
-  const such = setting.default === null ? "" : `, such as ${JSON.stringify(setting.default)}`;
+  const such = setting.default === null || setting.default === "" ? "" : `, such as ${JSON.stringify(setting.default)}`;
   throw new GuardianError("invalid_setting", `Cannot use ${given} for ${where}: it must be ${setting.must}${such}`);
 }
 

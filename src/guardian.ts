@@ -18,6 +18,7 @@ import { Intake } from "./source/intake.ts";
 import { AnomalyStore } from "./store/anomalies.ts";
 import { DeadLetterStore } from "./store/dead_letters.ts";
 import { LateEventStore } from "./store/late_events.ts";
+import { ResultStore } from "./store/results.ts";
 
 export interface GuardianOptions {
   readonly data: string;
@@ -32,6 +33,8 @@ export interface GuardianOptions {
   readonly retention?: Retention;
 }
 
+/** How long a stop waits for the engine. */
+const DRAIN_MS = 60_000;
 const TICK_MS = 1_000;
 const TRIM_TICKS = 10;
 const SWEEP_TICKS = 60;
@@ -102,7 +105,9 @@ export class Guardian {
       return new Guardian(options, folder, state, duck, log, intake, engine, archiver, anomalies, deadLetters, lateEvents);
     } catch (failure) {
       for (const part of opened.reverse()) part.close();
-      throw failure;
+      if (failure instanceof GuardianError) throw failure;
+      const why = `${reasonOf(failure)}; see whether there is room on the disk, and whether its files may be written`;
+      throw new GuardianError("storage_failing", `Cannot open the data folder "${data}": ${why}`, { cause: failure });
     }
   }
 
@@ -150,8 +155,23 @@ export class Guardian {
   async caughtUp(): Promise<void> {
     const ends = Array.from({ length: this.log.partitions }, (_, p) => this.log.end(p));
     while (ends.some((end, p) => this.engine.stored(p) < end)) {
+      if (this.#stopping.signal.aborted) return;
       if (this.#fatal !== null) throw new GuardianError("internal", `Cannot go on: ${this.#fatal}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  /** As `caughtUp`, but gives up while storage fails: what is in the log is not lost, and a restart goes on there. */
+  async #drained(): Promise<void> {
+    const until = this.options.clock.monotonic() + DRAIN_MS;
+    let done = false;
+    const caughtUp = this.caughtUp().finally(() => done = true);
+    caughtUp.catch(() => {});
+    while (!done && this.engine.failing === null && this.options.clock.monotonic() < until) {
+      await Promise.race([caughtUp, new Promise((resolve) => setTimeout(resolve, 50))]);
+    }
+    if (!done) {
+      this.options.logLine("warn", "drain_given_up", { reason: this.engine.failing ?? "it took too long", lag_events: this.intake.lag });
     }
   }
 
@@ -162,8 +182,8 @@ export class Guardian {
     await this.intake.close();
     try {
       if (this.#loops.length > 0) {
-        await this.caughtUp();
-        await this.archiver.flush();
+        await this.#drained();
+        if (this.archiver.state.failing === null) await this.archiver.flush();
       }
     } catch (failure) {
       this.options.logLine("error", "drain_failed", { reason: reasonOf(failure) });
@@ -215,7 +235,7 @@ export class Guardian {
     const root = await readRoot(this.state);
     return {
       total_anomalies: this.anomalies.total,
-      days_processed: 0,
+      days_processed: (await Array.fromAsync(new ResultStore(this.state).dates("daily_metrics"))).length,
       total_clicks: kinds[CLICK],
       total_purchases: kinds[PURCHASE],
       total_sessions: this.engine.sessions,

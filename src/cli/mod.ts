@@ -15,7 +15,12 @@ import {
 import { GuardianError, reasonOf } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import { anomaliesCommand } from "./anomalies.ts";
-import { replayCommand } from "./replay.ts";
+import { exportCommand, type ExportFlags } from "./export.ts";
+import { backfillCommand, listCommand, runCommand, runsCommand } from "./jobs.ts";
+import { metricsCommand } from "./metrics.ts";
+import { doctorCommand } from "./doctor.ts";
+import { generateCommand, type GenerateFlags } from "./generate.ts";
+import { replayCommand, type ReplayFlags } from "./replay.ts";
 import { resetCommand } from "./reset.ts";
 import { scanCommand } from "./scan.ts";
 import { serveCommand } from "./serve.ts";
@@ -70,39 +75,66 @@ function programFor(shell: Shell, exit: (code: number) => void): Command {
     .configureOutput({ writeOut: (text) => shell.out(text.trimEnd()), writeErr: () => {} })
     .configureHelp({ helpWidth: 120 }).addHelpText("after", EXITS);
 
-  const command = (usage: string, description: string, names: readonly SettingName[]) => {
-    const added = program.command(usage).description(description);
+  const command = (usage: string, description: string, names: readonly SettingName[], parent = program) => {
+    const added = parent.command(usage).description(description);
     for (const name of names) added.addOption(settingOption(name));
     return added.addOption(
       new Option("--config <FILE>", `File of settings, JSON (default: ${CONFIG_FILE} if it is there; ${CONFIG_ENVIRONMENT})`),
     );
   };
-  const load = (flags: Flags): Settings => loadSettings({ flags, environment: shell.environment });
+  const load = (flags: object): Settings => loadSettings({ flags: flags as Flags, environment: shell.environment });
   const shown = Object.keys(settings).filter((name) => !(settings[name as SettingName] as { secret?: true }).secret) as SettingName[];
   const json = ["--json", "For scripts: one JSON object a line"] as const;
+  const column = [
+    "--column <NAME=INDEX>",
+    "For CSV of another layout, once for each column, counted from 0: session_id, timestamp, item_id, category, price, quantity",
+    (value: string, before: string[] = []) => [...before, value],
+  ] as const;
 
   for (const name of ["serve", "dev"]) {
     const description = name === "serve" ? "Start the server" : "Start the server, for trying things out";
     command(name, description, shown).addHelpText("after", secretsHelp())
       .action(async (flags: Flags) => exit(await serveCommand(load(flags), shell)));
   }
-  command("replay [FILE...]", "Take in recorded files: YOOCHOOSE clicks or buys, told apart by their columns", [
+  command("replay [FILE...]", "Take in recorded files: CSV of clicks or buys, NDJSON, Parquet, told apart by what they hold", [
     "data",
     "partitions",
     "logLevel",
   ])
     .option("--url <URL>", "Send to a running server, instead of taking them into a data folder")
-    .option("--max-events <N>", "Stop after so many events; the next run goes on from there")
+    .option("--max-events <N>", "Take the first N events of the input alone; a run with more goes on from there")
     .option("--replay-speed <X>", "Event time over wall time: 1 as recorded, or max", "max")
     .option("--csv-path <FILE>", "One more file")
     .option("--rebase <WHEN>", "`now`: shift by whole days, so that the last event falls on today")
+    .option("--anomaly-interval <S>", "Put a made-up burst or slow bot among the events every S seconds of event time")
+    .option("--ledger <FILE>", "Where to list those (default: beside the data folder, as DATA.ledger.ndjson)")
+    .option(...column)
     .option("--json", "For scripts: a last line with the figures as JSON")
-    .action(async (files: string[], flags: Flags & { json?: true }) => exit(await replayCommand(files, flags, load(flags), shell)));
-  command("scan <FILE...>", "Show the bots in recorded files, and store nothing", ["logLevel"])
+    .action(async (files: string[], flags: ReplayFlags) => exit(await replayCommand(files, flags, load(flags), shell)));
+  command("generate", "Make days of a sample shop with visitors and bots: into a file, onto stdout, or into a server", ["logLevel"])
+    .option("--days <N>", "Days of the past, up to the last whole ten minutes (default: 3)")
+    .option("--visitors <N>", "Visitors a day (default: 20000)")
+    .option("--seed <N>", "The same seed gives the same events (default: 1)")
+    .option("--bots <SHARE>", "Share of the visitors that are bots (default: 0.01)")
+    .option("--until <TIME>", "End there instead of now: ISO 8601 with a zone")
+    .option("--out <FILE>", "Write there; - for stdout, which is the default")
+    .option("--format <FORMAT>", "ndjson, or csv: clicks in FILE and purchases in FILE.buys.csv (default: ndjson)")
+    .option("--url <URL>", "Send to a running server, instead of writing a file")
+    .option("--live", "Go on in real time until stopped")
+    .option("--truth <FILE>", "List the sessions of bots there")
+    .option("--json", "For scripts: a last line with the figures as JSON")
+    .action(async (flags: GenerateFlags) => exit(await generateCommand(flags, load(flags), shell)));
+  command("doctor", "Check what the product stands on, and say how to mend what is wrong", shown)
     .option(...json)
-    .action((files: string[], flags: Flags & { json?: true }) => {
+    .action(async (flags: Flags & { json?: true }) => {
+      exit(await doctorCommand(flags.json ?? false, { flags, environment: shell.environment }, shell));
+    });
+  command("scan <FILE...>", "Show the bots in recorded files, and store nothing", ["logLevel"])
+    .option(...column)
+    .option(...json)
+    .action(async (files: string[], flags: { json?: true; column?: string[] }) => {
       load(flags);
-      exit(scanCommand(files, flags.json ?? false, shell));
+      exit(await scanCommand(files, flags, shell));
     });
   command("anomalies", "List anomalies by window start, session, type", ["data", "logLevel"])
     .addOption(
@@ -115,6 +147,42 @@ function programFor(shell: Shell, exit: (code: number) => void): Command {
     )
     .option(...json)
     .action(async (flags: Flags & { json?: true }) => exit(await anomaliesCommand(flags, load(flags), shell)));
+  const ofDays: SettingName[] = ["data", "timezone", "currency", "runAt", "logLevel"];
+  const jobs = program.command("jobs").description("Count days by hand, and see what is due and how it went").helpCommand(false);
+  const ofJobs = (usage: string, description: string) => command(usage, description, ofDays, jobs);
+  ofJobs("run <DATE>", "Count one day now")
+    .option("--job <NAME>", "This job alone, with what it needs and what depends on it")
+    .option(...json)
+    .action(async (date: string, flags: Flags & { json?: true }) => exit(await runCommand(date, flags, load(flags), shell)));
+  ofJobs("backfill", "Count every day that the lake holds")
+    .option("--from <DATE>", "The first day; the oldest one where it is left out")
+    .option("--to <DATE>", "The last day; the newest one that has ended where it is left out")
+    .option(...json)
+    .action(async (flags: Flags & { json?: true }) => exit(await backfillCommand(flags, load(flags), shell)));
+  ofJobs("list", "The jobs, what is due, and when the next day is counted").option(...json)
+    .action(async (flags: Flags & { json?: true }) => exit(await listCommand(flags.json ?? false, load(flags), shell)));
+  ofJobs("runs", "Runs, newest first")
+    .option("--limit <N>", "How many at the most", "20")
+    .option("--job <NAME>", "Of this job alone")
+    .option("--date <DATE>", "Of this day alone")
+    .option("--state <STATE>", "In this state alone: waiting, running, succeeded, failed, skipped")
+    .option(...json)
+    .action(async (flags: Flags & { json?: true }) => exit(await runsCommand(flags, load(flags), shell)));
+  command("metrics <DATE>", "The figures of a day", ofDays)
+    .addOption(
+      new Option("--traffic <WHOSE>", "Everybody's where it is left out; humans: flagged sessions are left out").choices(["all", "humans"]),
+    )
+    .option(...json)
+    .action(async (date: string, flags: Flags & { json?: true }) => exit(await metricsCommand(date, flags, load(flags), shell)));
+  command("export <TABLE>", "A table as a file: a result of day jobs, raw_clicks, raw_purchases or anomalies", ofDays)
+    .option("--from <DATE>", "The first day")
+    .option("--to <DATE>", "The last day")
+    .addOption(
+      new Option("--format <FORMAT>", "What to write; ndjson is one JSON object a line").choices(["parquet", "csv", "json", "ndjson"])
+        .default("parquet"),
+    )
+    .requiredOption("--out <FILE>", "Where to write it; - is stdout")
+    .action(async (table: string, flags: Flags & ExportFlags) => exit(await exportCommand(table, flags, load(flags), shell)));
   command("verify", "Check every file of the lake against its sum and the manifest", ["data", "logLevel"])
     .option(...json)
     .action(async (flags: Flags & { json?: true }) => exit(await verifyCommand(flags.json ?? false, load(flags), shell)));

@@ -36,6 +36,35 @@ export function progressBar(shown: boolean): Progress {
   };
 }
 
+/** Days done of days to do, and which one is at work. */
+export interface DayProgress {
+  update(done: number, of: number, date: string): void;
+  stop(): void;
+}
+
+/** A bar of days on stderr, or nothing where stderr is no terminal. */
+export function dayBar(shown: boolean): DayProgress {
+  if (!shown) return { update: () => {}, stop: () => {} };
+  const started = performance.now();
+  const bar = new cliProgress.SingleBar({
+    format: "{bar} {percentage}% | {value} of {total} days | {date} | {left} left",
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
+    hideCursor: true,
+    clearOnComplete: true,
+    fps: 5,
+  });
+  bar.start(1, 0, { date: "-", left: "-" });
+  return {
+    update(done, of, date) {
+      const seconds = (performance.now() - started) / 1000;
+      bar.setTotal(Math.max(1, of));
+      bar.update(done, { date, left: done === 0 ? "-" : duration((seconds * (of - done)) / done) });
+    },
+    stop: () => bar.stop(),
+  };
+}
+
 /** `42 s`, `3 min 5 s`, `2 h 10 min` */
 function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

@@ -12,26 +12,29 @@ export function headersFor({ token }: Remote): Record<string, string> {
   return token === null ? {} : { Authorization: `Bearer ${token}` };
 }
 
-/** Asks a server. Throws `server_unreachable`, `unauthorized`, or `not_found` and `bad_request` with what it said. */
-export async function askServer(remote: Remote, method: "GET" | "POST", path: string): Promise<Response> {
+/** Asks a server, with a body as JSON. Throws `server_unreachable`, and what `answered` throws. */
+export async function askServer(remote: Remote, method: "GET" | "POST", path: string, body?: object): Promise<Response> {
   const base = remote.url.replace(/\/+$/, "");
   let response: Response;
   try {
-    response = await fetch(base + path, { method, headers: headersFor(remote) });
+    const content = body === undefined ? {} : { body: JSON.stringify(body) };
+    response = await fetch(base + path, { method, headers: headersFor(remote), ...content });
   } catch (cause) {
     throw new GuardianError("server_unreachable", `Cannot reach the server at ${base}: ${reasonOf(cause)}; is it running?`, { cause });
   }
+  return await answered(response, `the server at ${base}`);
+}
+
+/** An answer that is no problem. `who`: the server, or null for this process. Throws `unauthorized`, or `not_found` and `bad_request` with what was said. */
+export async function answered(response: Response, who: string | null): Promise<Response> {
   if (response.ok) return response;
   const problem = await response.json().catch(() => null) as { detail?: string } | null;
   const said = problem?.detail ?? `status ${response.status}`;
   if (response.status === 401) {
-    throw new GuardianError(
-      "unauthorized",
-      `Cannot ask the server at ${base}: it wants a token; set GUARDIAN_TOKEN to the one that it has`,
-    );
+    throw new GuardianError("unauthorized", `Cannot ask ${who}: it wants a token; set GUARDIAN_TOKEN to the one that it has`);
   }
   const code = response.status === 404 ? "not_found" : "bad_request";
-  throw new GuardianError(code, `Cannot ask the server at ${base}: it answered: ${said}`);
+  throw new GuardianError(code, who === null ? said : `Cannot ask ${who}: it answered: ${said}`);
 }
 
 /** The lines of an answer, as they come in. */

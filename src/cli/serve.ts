@@ -1,5 +1,6 @@
 // `serve`: the product behind HTTP, from the first byte of the data folder to the last request.
 
+import { type Days, openDays } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
 import { systemClock } from "../clock.ts";
 import type { Settings } from "../config.ts";
@@ -16,6 +17,9 @@ const HOUR_MS = 3_600_000, MIB = 2 ** 20;
 const DRAIN_MS = 20_000, DRAIN_CHECK_MS = 10;
 /** How long answers that are on their way may take then, ms. */
 const CLOSE_MS = 5_000;
+const EVERY_MINUTE = "* * * * *";
+/** Name in the lease of the day jobs. One process at a time has the folder, so the next one need not wait until the lease of a dead one ends. */
+const HOLDER = "owner of the data folder";
 
 /** Serves until it is told to stop. */
 export async function serveCommand(settings: Settings, shell: Shell): Promise<number> {
@@ -25,22 +29,30 @@ export async function serveCommand(settings: Settings, shell: Shell): Promise<nu
   // Asked first, as nobody wants a folder to be opened and recovered for nothing.
   if (settings.port !== 0) onAddress(settings, (address) => Deno.listen(address).close());
   const guardian = await openGuardian(settings, logLine);
+  let days: Days | null = null;
   try {
     guardian.start();
-    const service = makeService({ guardian, clock, logLine, access, futureMs: settings.futureHours * HOUR_MS });
-    const closing = new AbortController();
+    days = openDaysOf(guardian, settings);
+    const service = makeService({ guardian, days, clock, logLine, access, futureMs: settings.futureHours * HOUR_MS });
+    const closing = new AbortController(), ticking = new AbortController();
     const server = listen(settings, service, closing.signal);
     await guardian.folder.tell(urlOf(reachable(settings.host), server.addr.port));
     const stopped = toldToStop(shell);
+    tickEveryMinute(days, ticking.signal);
     shell.out(`listening on ${urlOf(settings.host, server.addr.port)}`);
     const signal = await stopped;
     logLine("info", "stopping", { signal });
+    service.draining = true;
+    ticking.abort();
+    // First, as requests may wait for a job: the one at work is interrupted, and tried again at the next start.
+    await days.close();
     await drain(service);
     // What is left are answers on their way, and connections that nobody uses.
     const timer = setTimeout(() => closing.abort(), CLOSE_MS);
     await Promise.race([server.shutdown(), server.finished]);
     clearTimeout(timer);
   } finally {
+    await days?.close();
     await guardian.stop();
   }
   logLine("info", "stopped");
@@ -58,6 +70,17 @@ export function openGuardian(settings: Settings, logLine: LogLine, make = true):
     archiveIntervalMs: settings.archiveIntervalS * 1000,
     retention: { keepMs: settings.logKeepHours * HOUR_MS, keepBytes: settings.logKeepMib * MIB },
   });
+}
+
+/** The day jobs of an open data folder, as the settings say. */
+export function openDaysOf(guardian: Guardian, { timezone, runAt, currency }: Settings): Days {
+  return openDays(guardian, { timezone, runAt, currency }, { holder: HOLDER });
+}
+
+/** Asks what is due every minute, and now: a machine that slept or was off catches up. */
+function tickEveryMinute(days: Days, signal: AbortSignal): void {
+  Deno.cron("day jobs", EVERY_MINUTE, { signal }, () => days.tick());
+  days.tick();
 }
 
 function listen(settings: Settings, service: Service, signal: AbortSignal): Deno.HttpServer<Deno.NetAddr> {
@@ -79,9 +102,8 @@ function onAddress<T>({ host, port }: Settings, listening: (address: { hostname:
   }
 }
 
-/** Turns new requests away, and waits for those under way. The server still listens: shutting it down would cut off their bodies. */
+/** Waits for requests under way; new ones are turned away. The server still listens: shutting it down would cut off their bodies. */
 async function drain(service: Service): Promise<void> {
-  service.draining = true;
   const until = service.clock.monotonic() + DRAIN_MS;
   while (service.underWay > 0 && service.clock.monotonic() < until) await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));
 }

@@ -9,6 +9,8 @@ export interface Shell {
   /** Writes one line to stdout or stderr. */
   out(line: string): void;
   err(line: string): void;
+  /** Writes bytes to stdout as they are. */
+  outBytes(bytes: Uint8Array): void;
   /** Asks on the terminal, or null when there is nobody to ask. */
   ask(question: string): string | null;
   /** Calls `handle` on SIGINT and SIGTERM until the returned function is called. */
@@ -19,15 +21,16 @@ export interface Shell {
 
 export function systemShell(): Shell {
   const encoder = new TextEncoder();
-  const writer = (stream: { writeSync(bytes: Uint8Array): number }) => (line: string) => {
-    const bytes = encoder.encode(line + "\n");
+  const write = (stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array) => {
     for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
   };
+  const writer = (stream: { writeSync(bytes: Uint8Array): number }) => (line: string) => write(stream, encoder.encode(line + "\n"));
   return {
     environment: Deno.env.toObject(),
     errorColumns: isatty(2) ? Deno.consoleSize().columns : null,
     out: writer(Deno.stdout),
     err: writer(Deno.stderr),
+    outBytes: (bytes) => write(Deno.stdout, bytes),
     ask: (question) => Deno.stdin.isTerminal() ? prompt(question) : null,
     onStop(handle) {
       const signals = Deno.build.os === "windows" ? ["SIGINT"] as const : ["SIGINT", "SIGTERM"] as const;

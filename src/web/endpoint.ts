@@ -17,6 +17,8 @@ export interface Answer {
   readonly example?: unknown;
   /** Its `Link` header tells the next page. */
   readonly paged?: boolean;
+  /** Other headers of it, each with what it tells. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What a request calls with: the checked query and path. */
@@ -110,8 +112,13 @@ function answersIn(answers: Readonly<Record<number, readonly Answer[]>>): RouteC
           { schema: schema!, ...(example === undefined ? {} : { example }) },
         ]),
       );
-      const headers = some.some(({ paged }) => paged) ? { headers: LINK } : {};
-      return [status, { description: some.map(({ means }) => means).join(". "), ...headers, content }];
+      const told = Object.entries(Object.assign({}, ...some.map(({ headers }) => headers)) as Record<string, string>);
+      const headers = {
+        ...some.some(({ paged }) => paged) ? LINK : {},
+        ...Object.fromEntries(told.map(([name, description]) => [name, { schema: { type: "string" as const }, description }])),
+      };
+      const also = Object.keys(headers).length > 0 ? { headers } : {};
+      return [status, { description: some.map(({ means }) => means).join(". "), ...also, content }];
     }),
   );
 }

@@ -26,3 +26,34 @@ export function linesOf(items: AsyncGenerator<unknown>, fileName: string): Respo
   });
   return new Response(body, { headers: { "Content-Type": NDJSON, "Content-Disposition": `attachment; filename="${fileName}"` } });
 }
+
+/**
+ * An answer of one line per item, each sent as soon as it is there. `first`: what was read of `items` already. What is thrown after that
+ * becomes a last line by `problemOf`, with the type `problem`. `onCancel` is called when the client goes away.
+ */
+export function jsonLines(
+  first: IteratorResult<object>,
+  items: AsyncGenerator<object>,
+  problemOf: (thrown: unknown) => Promise<Record<string, unknown>>,
+  onCancel: () => void,
+): Response {
+  const encoder = new TextEncoder();
+  let next: Promise<IteratorResult<object>> = Promise.resolve(first);
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { value, done } = await next;
+        if (done) return controller.close();
+        controller.enqueue(encoder.encode(JSON.stringify(value) + "\n"));
+        next = items.next();
+        next.catch(() => {}); // told at the next pull
+      } catch (thrown) {
+        const { type: about, ...rest } = await problemOf(thrown);
+        controller.enqueue(encoder.encode(JSON.stringify({ type: "problem", about, ...rest }) + "\n"));
+        controller.close();
+      }
+    },
+    cancel: onCancel,
+  });
+  return new Response(body, { headers: { "Content-Type": NDJSON } });
+}

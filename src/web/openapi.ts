@@ -9,6 +9,10 @@ export type OpenApiDocument = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
 const TAGS = [
   { name: "Events", description: "The way in" },
   { name: "Anomalies", description: "What was found" },
+  { name: "Days", description: "Counted days: figures, funnel, sums" },
+  { name: "Items", description: "What sold and what was looked at" },
+  { name: "Jobs", description: "What counts the days, and when" },
+  { name: "Export", description: "Tables as files" },
   { name: "Refused and late", description: "What was not taken, and what came too late" },
   { name: "Replay", description: "Recorded files over HTTP, as the command `replay --url` sends them" },
   { name: "Operation", description: "For who runs it" },

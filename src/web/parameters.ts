@@ -41,6 +41,24 @@ export function pointInTime({ means, example }: Told) {
   }).openapi({ type: "string", format: "date-time", description: means, example: example ?? "2014-04-07T11:00:00.000Z" });
 }
 
+const DATE_MUST = "it must be a day such as 2014-04-07";
+/** Days that can be told: the first and last year within which all of their neighbours are days too. */
+const YEAR_MIN = 1970, YEAR_MAX = 9998;
+
+/** A local day, `2014-04-07`. */
+export const localDate = z.iso.date({ error: () => DATE_MUST })
+  .refine((date) => Number(date.slice(0, 4)) >= YEAR_MIN && Number(date.slice(0, 4)) <= YEAR_MAX, { error: () => DATE_MUST });
+
+/** A local day in a path. */
+export function dayInPath({ means, example }: Told) {
+  return localDate.openapi({ type: "string", format: "date", description: means, example: example ?? "2014-04-07" });
+}
+
+/** A local day in a query, or undefined. */
+export function someDay({ means, example }: Told) {
+  return localDate.optional().openapi({ type: "string", format: "date", description: means, example: example ?? "2014-04-07" });
+}
+
 /** A text, or undefined. */
 export function someText({ means, example }: Told) {
   return z.string().min(1, "it must not be empty").optional().openapi({ description: means, example });

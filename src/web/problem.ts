@@ -27,6 +27,16 @@ export const problemCodes = [
 ] as const satisfies readonly ErrorCode[];
 export type ProblemCode = (typeof problemCodes)[number];
 
+export const noFiguresReasons = ["not_run", "no_data", "future"] as const;
+export type NoFiguresReason = (typeof noFiguresReasons)[number];
+
+/** There are no figures where they were asked for; `reason` says why, for programs. */
+export class NoFigures extends GuardianError {
+  constructor(readonly reason: NoFiguresReason, message: string) {
+    super("not_found", message);
+  }
+}
+
 export const problemSchema = z.object({
   type: z.string().describe("Reference to the description of the code"),
   title: z.string().describe("What kind of problem it is, in a few words"),
@@ -34,6 +44,9 @@ export const problemSchema = z.object({
   detail: z.string().describe("What went wrong here, and how to mend it"),
   code: z.enum(errorCodes as [ErrorCode, ...ErrorCode[]]).describe("For programs; one of a closed set"),
   instance: z.string().describe("Names this one occurrence; the log has it as `request_id`"),
+  reason: z.enum(noFiguresReasons).optional().describe(
+    "Why a day has no figures: it was not counted yet, the lake has no event of it, or it has not ended",
+  ),
 }).openapi("Problem");
 export type Problem = z.infer<typeof problemSchema>;
 
@@ -50,7 +63,7 @@ export function exampleOf(code: ErrorCode): Problem {
 
 function problemOf(code: ErrorCode, detail: string, requestId: string): Problem {
   const { title, status } = kindOf(code);
-  return { type: `/docs#${code}`, title, status, detail, code, instance: `urn:uuid:${requestId}` };
+  return { type: `/redoc#${code}`, title, status, detail, code, instance: `urn:uuid:${requestId}` };
 }
 
 /** The answer to a request that failed; what only the operator may know goes to the log. */
@@ -72,5 +85,7 @@ export function problemResponse(thrown: unknown, request: Request, logLine: LogL
   if (error.retryAfterS !== undefined) headers.set("Retry-After", String(Math.ceil(error.retryAfterS)));
   if (code === "unauthorized") headers.set("WWW-Authenticate", 'Bearer realm="Clickstream Guardian"');
   if (code === "unsupported_media_type") headers.set("Accept-Encoding", "gzip");
-  return new Response(JSON.stringify(problemOf(code, detail, requestId)), { status, headers });
+  const problem = problemOf(code, detail, requestId);
+  if (thrown instanceof NoFigures) problem.reason = thrown.reason;
+  return new Response(JSON.stringify(problem), { status, headers });
 }

@@ -65,7 +65,7 @@ Deno.test("API says what it is, to programs and to browsers", async () => {
       const page = await fetch(path, { headers: { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" } });
       assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8", path);
       assert.match(page.headers.get("content-security-policy") ?? "", /default-src 'none'/);
-      assert.match(await page.text(), /<h1>Clickstream Guardian/);
+      assert.match(await page.text(), /<(h1|title)>Clickstream Guardian/);
     }
     const head = await fetch("/stats", { method: "HEAD" });
     assert.deepEqual([head.status, await head.text(), head.headers.get("x-content-type-options")], [200, "", "nosniff"]);

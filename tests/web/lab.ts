@@ -1,6 +1,7 @@
 // A whole product over a temporary folder with its API in front, without a port.
 
 import assert from "node:assert/strict";
+import { openDays } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
 import { systemClock } from "../../src/clock.ts";
 import { Guardian } from "../../src/guardian.ts";
@@ -23,25 +24,31 @@ export interface Lab {
 export interface LabOptions {
   readonly access?: Access;
   readonly admission?: Admission;
+  readonly timezone?: string;
 }
 
 export const LOOPBACK: Access = { token: null, host: "127.0.0.1" };
 
 /** Runs `work` with a product that is stopped and deleted afterwards. */
-export async function withLab(work: (lab: Lab) => Promise<void>, { access = LOOPBACK, admission }: LabOptions = {}): Promise<void> {
+export async function withLab(
+  work: (lab: Lab) => Promise<void>,
+  { access = LOOPBACK, admission, timezone = "UTC" }: LabOptions = {},
+): Promise<void> {
   const data = await Deno.makeTempDir({ prefix: "guardian-web-" });
   const lines: Lab["lines"] = [];
   const logLine: LogLine = (_level, event, fields = {}) => lines.push({ event, fields });
   const guardian = await Guardian.open({ data, clock: systemClock, logLine, partitions: 2 });
+  const days = openDays(guardian, { timezone, runAt: "03:00", currency: "EUR" });
   try {
     guardian.start();
-    const service = makeService({ guardian, clock: systemClock, logLine, access, futureMs: 24 * 3_600_000, admission });
+    const service = makeService({ guardian, days, clock: systemClock, logLine, access, futureMs: 24 * 3_600_000, admission });
     const app = makeApp(service, endpoints);
     const fetch = (path: string, init?: RequestInit) => Promise.resolve(app.fetch(new Request(`http://localhost${path}`, init)));
     const post: Lab["post"] = (body, headers = {}, query = "") =>
       fetch(`/events${query}`, { method: "POST", body: Array.isArray(body) ? ndjson(body) : body, headers });
     await work({ guardian, service, lines, fetch, post });
   } finally {
+    await days.close();
     await guardian.stop();
     await Deno.remove(data, { recursive: true });
   }

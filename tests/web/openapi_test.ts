@@ -62,20 +62,31 @@ Deno.test("OpenAPI refers to what is there", () => {
 
 Deno.test("answers are as their schemas say", async () => {
   await withLab(async (lab) => {
-    await lab.post(clicks("bot", 120, undefined, 50));
+    await lab.post(clicks("bot", 120, undefined, 50).map((click) => ({ ...click, category: "S" })));
     await lab.post(closing());
     await lab.post([...clicks("late", 1), { nonsense: true }]);
     await lab.guardian.archiver.flush();
     await lab.guardian.caughtUp();
+    await lab.service.days.runDay("2014-04-07");
     const source = "cd".repeat(32);
     await lab.post(clicks(1, 2), {}, `?source=${source}&row=0`);
     await lab.guardian.intake.checkpoint();
     const bodies: Record<string, string> = {
       "/events": JSON.stringify([...clicks(1, 2), {}]),
+      "/jobs/{job}/runs": JSON.stringify({ date: "2014-04-07" }),
       "/sources/{source}/dead_letters": JSON.stringify({ name: "f", rejects: [] }),
     };
+    const queries: Record<string, string> = { "/sources/{source}/shift": "?last_event_time=1411992000000" };
     for (const { method, path, answers } of endpoints) {
-      const place = path.replace("{source}", source).replace("{session_id}", "bot");
+      const named: Record<string, string> = {
+        source,
+        session_id: "bot",
+        date: "2014-04-07",
+        job: "summary",
+        table: "anomalies",
+        file: "docs.js",
+      };
+      const place = path.replace(/\{(.+?)\}/, (_, name) => named[name]) + (queries[path] ?? "");
       const response = await lab.fetch(place, { method: method.toUpperCase(), body: method === "post" ? bodies[path] ?? "{}" : undefined });
       const type = response.headers.get("content-type")?.split(";")[0];
       const answer = answers[response.status]?.find(({ mediaType = "application/json" }) => mediaType === type);
