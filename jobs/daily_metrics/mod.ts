@@ -49,7 +49,8 @@ export const dailyMetrics: DayJob = {
     await fillFlagged(desk, flagged.sessions(span));
     const input = await readDayInput(kv, lakeFolder, zone, date);
     const lake = { reads: input.versions, leftOut: input.leftOut, flagged: sequence };
-    await desk.run(`CREATE TEMP TABLE shop AS SELECT ${literal(desk.context.settings.currency)} AS shop_currency`);
+    // A shop that names no currency has but one: then no purchase is in another.
+    await desk.run(`CREATE TEMP TABLE shop AS SELECT nullif(${literal(desk.context.settings.currency)}, '') AS shop_currency`);
     const clicks = ["kind", "session_id", "timestamp", "item_id", "category"];
     const purchases = ["session_id", "timestamp", "item_id", "price", "quantity", "currency"];
     await desk.run(`CREATE TEMP VIEW day_clicks AS ${selectDay(input, "raw_clicks", lakeFolder, clicks)}`);

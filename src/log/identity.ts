@@ -5,7 +5,7 @@
 import type { EventBatch } from "../event/batch.ts";
 import { ABSENT, FIRST_WORD } from "../event/code.ts";
 import { columnText } from "../event/batch.ts";
-import { EventIds, type Hash64, hashEventId } from "./event_ids.ts";
+import { type EventIds, type Hash64, hashEventId } from "./event_ids.ts";
 
 const HOUR_MS = 3_600_000;
 
