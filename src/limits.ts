@@ -1,5 +1,5 @@
 // Every bound of the product, with its unit, its reason and what happens there. Nothing in the process may grow without one of these.
-// The tests walk this table: a limit that no test holds at -1, 0 and +1 fails the build once it is listed there.
+// The tests hold that each is used, and that each says what it is for.
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

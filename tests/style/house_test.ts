@@ -151,3 +151,23 @@ Deno.test("every setting and every command is in the README", async () => {
   assert.ok(commands.length > 4, "commands are found");
   for (const name of commands) assert.ok(readme.includes(`\`${name}`), name);
 });
+
+Deno.test("every limit is used, and says what it is for", async () => {
+  const text = await Deno.readTextFile(resolve(root, "src/limits.ts"));
+  const lines = text.split("\n");
+  let code = "";
+  for (const folder of ["src", "routes", "jobs"]) {
+    for await (const path of files(folder, /\.ts$/)) if (path !== "src/limits.ts") code += await Deno.readTextFile(resolve(root, path));
+  }
+  let told = false;
+  for (const line of lines) {
+    if (/^ {2}(\/\*\*|\*|\/\/)/.test(line)) told = /\/\*\*/.test(line) || told;
+    const name = /^ {2}(\w+):/.exec(line)?.[1];
+    if (name === undefined) {
+      if (line.trim() === "") told = false;
+      continue;
+    }
+    assert.ok(told, `${name} has no word on what it is for`);
+    assert.ok(new RegExp(`\\b${name}\\b`).test(code), `${name} is used nowhere`);
+  }
+});
