@@ -45,11 +45,11 @@ if (only !== undefined) {
       console.error(`${name} failed: ${lines.join("\n")}`);
       Deno.exit(1);
     }
-    const figures = JSON.parse(lines[lines.length - 1]) as Figures & { p50Ms?: number; p99Ms?: number };
-    results.push(figures);
-    console.log(
-      row(figures) + (figures.p50Ms === undefined ? "" : ` p50 ${figures.p50Ms.toFixed(1)} ms, p99 ${figures.p99Ms!.toFixed(1)} ms`),
-    );
+    for (const figures of [JSON.parse(lines[lines.length - 1])].flat() as Timed[]) {
+      results.push(figures);
+      const { p50Ms, p99Ms } = figures;
+      console.log(row(figures) + (p50Ms === undefined ? "" : ` p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms!.toFixed(1)} ms`));
+    }
   }
   if (!quick && named.length === 0) {
     await Deno.writeTextFile(new URL("./results.json", import.meta.url), JSON.stringify(results, null, 2) + "\n");

@@ -79,7 +79,9 @@ async function checkFile(duck: Duck, part: Part): Promise<string | null> {
 
 function mendOf(part: Part, log: VerifyOptions["log"]): string {
   const inLog = log !== undefined && part.offsets.every(([partition, from]) => log.start(partition) <= from);
-  return inLog ? "Keep the folder as it is: the log still has its rows" : "Restore it from a backup; the log no longer has its rows";
+  return inLog
+    ? "Keep the folder as it is: its rows can still be had from the log"
+    : "Restore it from a backup; the log no longer has its rows";
 }
 
 /** Each covered offset is a row of one part or counted as none; the parts of one table and hour never share an offset. */
