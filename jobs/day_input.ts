@@ -60,7 +60,8 @@ export function selectDay({ parts, span }: DayInput, table: Table, lakeFolder: s
   return within.length === 0 ? some : `${all} UNION ALL ${some}`;
 }
 
-async function isWhole(lakeFolder: string, part: Part): Promise<boolean> {
+/** Whether a part file's bytes are as the manifest says. */
+export async function isWhole(lakeFolder: string, part: Part): Promise<boolean> {
   try {
     const path = join(lakeFolder, part.file);
     if ((await Deno.stat(path)).size !== part.bytes) return false;

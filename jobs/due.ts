@@ -89,14 +89,23 @@ export function isBeyondRecall({ hours }: Pick<Scene, "hours">, run: Run): boole
 export function inputsOf(runs: RunBook, job: JobName, date: string): string | null {
   const { dependsOn, days } = dayJobs[job];
   if (dependsOn.length === 0) return null;
-  const named = (day: string) => dependsOn.map((name) => `${name} ${day} #${runs.get(day, name)?.number ?? 0}`).join();
+  const named = (day: string) => dependsOn.map((name) => `${name} ${day} #${numberServed(runs.get(day, name))}`).join();
   if (days === undefined) return named(date);
   return createHash("sha256").update(days(finishedDays(runs), date).map(named).join()).digest("hex");
 }
 
 /** Days whose tables are there to be read, in order. */
 export function finishedDays(runs: RunBook): string[] {
-  return [...runs.dates()].filter((date) => runs.get(date, "daily_metrics")?.state === "succeeded").sort();
+  return [...runs.dates()].filter((date) => numberServed(runs.get(date, "daily_metrics")) > 0).sort();
+}
+
+/** The try that made the results which are there, also while a later one is under way or has failed; null where there are none. */
+export function servedBy(run: Run): number | null {
+  return run.state === "succeeded" ? run.number : run.served ?? null;
+}
+
+function numberServed(run: Run | undefined): number {
+  return run === undefined ? 0 : servedBy(run) ?? 0;
 }
 
 function dueOfDay(scene: Scene, date: string): DueJob[] {

@@ -65,7 +65,7 @@ function countRows({ results }: Outcome): number {
 }
 
 /** A day without a session has no tables, and keeps none of an earlier run. */
-async function removeFiles(lakeFolder: string, job: DayJob, date: string): Promise<void> {
+export async function removeFiles(lakeFolder: string, job: DayJob, date: string): Promise<void> {
   const kept: DayTable[] = job.name === "daily_metrics" ? ["sessions", "items"] : [];
   for (const table of [...kept, ...job.tables.map(({ name }) => name)]) {
     try {

@@ -8,13 +8,25 @@ import { limits } from "../src/limits.ts";
 import type { LogLine } from "../src/log_line.ts";
 import { type ResultMeta, ResultStore, traffics } from "../src/store/results.ts";
 import { type Run, type RunBook, RunStore, type RunTrigger } from "../src/store/runs.ts";
-import { completeFrom, daysOf, due, type DueJob, finishedDays, inputsOf, isBeyondRecall, isDone, isStale, type Scene } from "./due.ts";
+import {
+  completeFrom,
+  daysOf,
+  due,
+  type DueJob,
+  finishedDays,
+  inputsOf,
+  isBeyondRecall,
+  isDone,
+  isStale,
+  type Scene,
+  servedBy,
+} from "./due.ts";
 import { flaggedSequence, flaggingSpan } from "./flagged.ts";
 import type { JobContext, JobName } from "./job.ts";
 import { LakeHours } from "./lake_hours.ts";
 import { Lease } from "./lease.ts";
 import { parseClockTime, parseDate, type Span, Zone } from "./local_day.ts";
-import { dayJobs, jobsPerDay, jobsPerLake, type Ran, runJob, type RunOptions } from "./run.ts";
+import { dayJobs, jobsPerDay, jobsPerLake, type Ran, removeFiles, runJob, type RunOptions } from "./run.ts";
 
 export interface DaysOptions {
   /** Does the work of one try; the tests give another. */
@@ -137,7 +149,9 @@ export class Days {
     const none = { stale: false, leftOut: [], runs };
     if (scene.now < this.#zone.spanOf(date).end) return { state: "future", ...none };
     const holds = this.#zone.hoursOf(date).some((hour) => scene.hours.has(hour));
-    return { state: !holds || run?.state === "skipped" ? "no_data" : "not_run", ...none };
+    // A day that had nothing to count may have got events since.
+    const isEmpty = !holds || (run?.state === "skipped" && !isStale(scene, run));
+    return { state: isEmpty ? "no_data" : "not_run", ...none };
   }
 
   /** Stops: a query at work is interrupted, and its job is tried again at the next start without counting. */
@@ -194,9 +208,13 @@ export class Days {
       settings: { timezone: this.context.settings.timezone, currency: this.context.settings.currency },
       leftOut: [],
       holder: this.#lease.holder,
+      served: before === undefined ? null : servedBy(before),
     });
-    if (needed.some((run) => run?.state === "skipped")) return await this.#succeed(begun, { results: [], rows: 0 }, needed[0]!);
     try {
+      if (needed.some((run) => run?.state === "skipped")) {
+        await removeFiles(this.context.lakeFolder, dayJobs[job], date);
+        return await this.#succeed(begun, { results: [], rows: 0 }, needed[0]!);
+      }
       const work = this.options.work ?? runJob;
       const options = { zone: this.#zone, finished: finishedDays(runs), signal: this.#stopping.signal };
       const ran = await work(job, date, this.context, options);
@@ -224,6 +242,7 @@ export class Days {
       ...begun,
       ...read,
       state: ran.results.length === 0 ? "skipped" : "succeeded",
+      served: ran.results.length === 0 ? null : begun.number,
       ended: this.#clock.now(),
       rows: ran.rows,
     };

@@ -138,9 +138,11 @@ export const jobRuns = endpoint({
   problems: [],
   handle: async ({ c, service: { days: { runs } }, query: { limit, cursor, job, date, state } }) => {
     const before = cursor === undefined ? undefined : Number(placeOf(shape, cursor)[0]);
-    const under = before === undefined && (state === undefined || state === "running") ? await underWay(runs, job, date) : [];
+    const under = before === undefined && (state === undefined || state === "running")
+      ? (await underWay(runs, job, date)).slice(0, limit - 1)
+      : [];
     const states = state === undefined ? undefined : [state];
-    const { items, next } = await runs.tries({ limit, before, job, date, states });
+    const { items, next } = await runs.tries({ limit: limit - under.length, before, job, date, states });
     linkNext(c, shape, next === null ? null : [next]);
     return c.json([...under, ...items].map(shownRun));
   },

@@ -6,6 +6,7 @@ import { readDayInput, selectDay } from "../day_input.ts";
 import dayTables from "../day_tables.sql" with { type: "text" };
 import { flaggedSequence, flaggingSpan } from "../flagged.ts";
 import { dateLiteral, type DayJob, type Desk, type Outcome, resultFile, type ResultTable } from "../job.ts";
+import { GuardianError } from "../../src/errors.ts";
 import { literal } from "../../src/lake/duckdb.ts";
 import dailyMetricsSql from "./daily_metrics.sql" with { type: "text" };
 import itemsSql from "./items.sql" with { type: "text" };
@@ -56,10 +57,19 @@ export const dailyMetrics: DayJob = {
     await desk.run(`CREATE TEMP VIEW day_clicks AS ${selectDay(input, "raw_clicks", lakeFolder, clicks)}`);
     await desk.run(`CREATE TEMP VIEW day_purchases AS ${selectDay(input, "raw_purchases", lakeFolder, purchases)}`);
     await desk.context.beforeStep?.("query");
-    if (!await makeTables(desk)) return { results: [], lake };
+    if (!await makeTables(desk)) {
+      // Nothing is left of the day, but it had events: what was counted before stays, and the run is told as failed.
+      if (input.leftOut.length > 0) throw allDamaged(date, input.leftOut);
+      return { results: [], lake };
+    }
     return { results: [await desk.result(dailyMetricsTable, dailyMetricsSql)], lake };
   },
 };
+
+function allDamaged(date: string, files: readonly string[]): GuardianError {
+  const which = files.length === 1 ? files[0] : `${files[0]} and ${files.length - 1} more`;
+  return new GuardianError("corrupt", `Cannot count ${date}: all that the lake holds of it is damaged (${which}); see verify`);
+}
 
 /** Writes the tables of the day and puts them in view. Returns whether there is a session at all. */
 async function makeTables(desk: Desk): Promise<boolean> {

@@ -49,6 +49,8 @@ export interface Run {
   readonly leftOut: readonly string[];
   /** Who ran it. */
   readonly holder: string;
+  /** Number of the last try that made the results which are there; null or absent: there are none. Outlives tries that fail. */
+  readonly served?: number | null;
 }
 
 /** The newest runs, by day and job. */

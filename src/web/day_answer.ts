@@ -50,10 +50,11 @@ export async function newestResult(
   traffic: Traffic = "all",
 ): Promise<{ result: Result; state: DayState }> {
   const { days: { results }, dayStates } = service;
-  const [date] = await Array.fromAsync(firstOf(results.dates(table, traffic, { newestFirst: true })));
+  const [newest] = await Array.fromAsync(firstOf(results.dates("daily_metrics", "all", { newestFirst: true })));
+  // One made for a day that has turned out to be empty is behind the times.
+  const [date] = await Array.fromAsync(firstOf(results.dates(table, traffic, { to: newest, newestFirst: true })));
   const result = date === undefined ? null : await results.get(table, date, traffic);
   if (result !== null) {
-    const [newest] = await Array.fromAsync(firstOf(results.dates("daily_metrics", "all", { newestFirst: true })));
     return { result, state: await dayStates.ofLake(table, date, newest) };
   }
   if (await dayStates.holdsAny()) throw new NoFigures("not_run", `Cannot show ${table}: no day is counted yet; see /jobs for when one is`);

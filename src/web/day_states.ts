@@ -2,7 +2,7 @@
 // they are at this moment. Reads; decides nothing and runs nothing.
 
 import { dayJobs, type Days, isStale, type JobName, jobsPerDay, type Scene, type Span, Zone } from "../../jobs/mod.ts";
-import { isDone } from "../../jobs/due.ts";
+import { finishedDays, isDone } from "../../jobs/due.ts";
 import { flaggingSpan } from "../../jobs/flagged.ts";
 import { LakeHours } from "../../jobs/lake_hours.ts";
 import { type Run, RunBook } from "../store/runs.ts";
@@ -42,8 +42,10 @@ export class DayStates {
     const scene = await this.scene(await this.days.runs.book());
     const run = scene.runs.get(date, job);
     if (run?.state === "running") return "running";
-    if ((run?.leftOut.length ?? 0) > 0) return "incomplete";
-    return isCurrent(scene, run) && date === newest ? "finished" : "stale";
+    // It is no better than the days that it is made of.
+    const read = finishedDays(scene.runs).map((day) => scene.runs.get(day, "daily_metrics"));
+    if (read.some((day) => (day?.leftOut.length ?? 0) > 0)) return "incomplete";
+    return isCurrent(scene, run) && date === newest && read.every((day) => isCurrent(scene, day)) ? "finished" : "stale";
   }
 
   /** What the decision of what is due goes by, with these runs; `span`: the time for which flagged sessions matter. */

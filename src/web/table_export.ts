@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { dayAfter, type Days, resultFile, resultTables, type Zone } from "../../jobs/mod.ts";
 import type { Anomaly } from "../detect/anomaly.ts";
+import { isWhole } from "../../jobs/day_input.ts";
 import { GuardianError } from "../errors.ts";
 import { ASIDE, exists } from "../lake/atomic_file.ts";
 import { allParts, Duck, literal, readManifest, selectParts, type Table, tables } from "../lake/mod.ts";
@@ -99,6 +100,10 @@ async function selectRaw({ days, zone }: ExportFrom, { table, from, to }: Export
   const { start, end } = spanOf(zone, from, to);
   const manifest = await readManifest(days.context.kv);
   const parts = allParts(manifest).filter((part) => part.table === table && part.maxTime >= start && part.minTime < end);
+  for (const part of parts) {
+    if (await isWhole(lakeFolder, part)) continue;
+    throw new GuardianError("storage_failing", `Cannot export ${table}: its file ${part.file} is missing or damaged; see verify`);
+  }
   const bounds = [
     ...from === undefined ? [] : [`timestamp >= ${timeLiteral(start)}`],
     ...to === undefined ? [] : [`timestamp < ${timeLiteral(end)}`],
