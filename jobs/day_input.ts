@@ -20,8 +20,14 @@ export interface DayInput {
   readonly leftOut: readonly string[];
 }
 
-/** Finds and checks the files of a local day. Reads each of them once. */
-export async function readDayInput(kv: Deno.Kv, lakeFolder: string, zone: Zone, date: string): Promise<DayInput> {
+/** Finds and checks the files of a local day. Reads each of them once; calls `goOn`, which may throw, before each. */
+export async function readDayInput(
+  kv: Deno.Kv,
+  lakeFolder: string,
+  zone: Zone,
+  date: string,
+  goOn: () => void = () => {},
+): Promise<DayInput> {
   const span = zone.spanOf(date);
   const hours = new Set(zone.hoursOf(date));
   const dts = new Set([...hours].map((hour) => hour.slice(0, "2014-04-07".length)));
@@ -35,6 +41,7 @@ export async function readDayInput(kv: Deno.Kv, lakeFolder: string, zone: Zone, 
     }
     for (const part of day.parts) {
       if (part.maxTime < span.start || part.minTime >= span.end || !hours.has(hourOfDay(part.dt, part.hour))) continue;
+      goOn();
       if (await isWhole(lakeFolder, part)) parts.push(part);
       else leftOut.push(part.file);
     }

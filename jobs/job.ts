@@ -113,26 +113,31 @@ export class Desk {
     readonly order: Order,
     readonly duck: Duck,
     readonly connection: DuckDBConnection,
+    private readonly signal: AbortSignal | undefined,
   ) {}
+
+  /** Throws once the process is to stop: an interrupt reaches a query at work alone, and there is work between them. */
+  goOn(): void {
+    if (this.signal?.aborted) throw stopped(this.order);
+  }
 
   /** Opens a desk for one run, and closes it after. One at a time has the spill folder of day jobs. `signal` interrupts the query at work. */
   static async at<T>(context: JobContext, order: Order, signal: AbortSignal | undefined, work: (desk: Desk) => Promise<T>): Promise<T> {
     const memoryMib = context.memoryMib ?? limits.jobMemoryMib;
     const duck = await Duck.open({ lakeFolder: context.lakeFolder, name: "jobs", memoryMib });
-    const stopped = () => new GuardianError("shutting_down", `Cannot finish ${order.job} for ${order.date}: the process is stopping`);
     try {
       return await duck.connected(async (low) => {
         const connection = new DuckDBConnection(low);
         const interrupt = () => connection.interrupt();
         signal?.addEventListener("abort", interrupt);
-        const desk = new Desk(context, order, duck, connection);
+        const desk = new Desk(context, order, duck, connection, signal);
         try {
-          if (signal?.aborted) throw stopped();
+          desk.goOn();
           await connection.run(prelude);
           await connection.run(`CREATE TEMP TABLE day AS SELECT ${dateLiteral(order.date)} AS metric_date`);
           return await work(desk);
         } catch (cause) {
-          throw signal?.aborted ? stopped() : cause;
+          throw signal?.aborted ? stopped(order) : cause;
         } finally {
           signal?.removeEventListener("abort", interrupt);
           await desk.#clear();
@@ -144,11 +149,13 @@ export class Desk {
   }
 
   async run(sql: string): Promise<void> {
+    this.goOn();
     await this.connection.run(sql);
   }
 
   /** All rows of a query that has few. */
   async rows(sql: string): Promise<Row[]> {
+    this.goOn();
     return (await this.connection.runAndReadAll(sql)).getRowObjectsJS();
   }
 
@@ -203,6 +210,10 @@ export class Desk {
   async #clear(): Promise<void> {
     for (const { aside } of this.made) await Deno.remove(aside).catch(() => {});
   }
+}
+
+function stopped({ job, date }: Order): GuardianError {
+  return new GuardianError("shutting_down", `Cannot finish ${job} for ${date}: the process is stopping`);
 }
 
 export function dateLiteral(date: string): string {

@@ -48,7 +48,7 @@ export const dailyMetrics: DayJob = {
     // The number comes first: a change between it and the set makes the day stale, and is not lost.
     const sequence = flaggedSequence(await flagged.changes(span), span);
     await fillFlagged(desk, flagged.sessions(span));
-    const input = await readDayInput(kv, lakeFolder, zone, date);
+    const input = await readDayInput(kv, lakeFolder, zone, date, () => desk.goOn());
     const lake = { reads: input.versions, leftOut: input.leftOut, flagged: sequence };
     // A shop that names no currency has but one: then no purchase is in another.
     await desk.run(`CREATE TEMP TABLE shop AS SELECT nullif(${literal(desk.context.settings.currency)}, '') AS shop_currency`);

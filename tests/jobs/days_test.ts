@@ -349,3 +349,35 @@ async function readOrNull(url: URL): Promise<string | null> {
     throw error;
   }
 }
+
+labTest("a day that is damaged throughout keeps its figures, and the run that finds it is told as failed", async (lab) => {
+  const shop = await withShop(lab);
+  const days = new Days(contextOf(lab, shop));
+  assert.deepEqual((await days.backfill()).failed, []);
+  const before = await everything(lab);
+  for (const part of allParts(await readManifest(lab.kv))) await Deno.writeTextFile(`${lab.lakeFolder}/${part.file}`, "damaged");
+  const date = shop.date;
+  const { failed } = await days.runDay(date);
+  assert.deepEqual(failed.map(({ job }) => job), ["daily_metrics"]);
+  assert.match(failed[0].error ?? "", /damaged/);
+  assert.deepEqual(await everything(lab), before);
+  const { state, stale } = await days.status(date);
+  assert.deepEqual([state, stale], ["finished", true]);
+});
+
+labTest("a stop between two queries ends a job there, and it is run again without counting", async (lab) => {
+  const shop = await withShop(lab);
+  let closing: Promise<void> | null = null;
+  const steps: string[] = [];
+  const days: Days = new Days(contextOf(lab, shop, {
+    beforeStep(step) {
+      steps.push(step);
+      if (step === "query") closing ??= days.close();
+    },
+  }));
+  await days.runDay(shop.date).catch(() => {});
+  await closing;
+  assert.deepEqual(steps, ["check", "query"], "nothing is put in place after the stop");
+  const run = (await days.runs.get(shop.date, "daily_metrics"))!;
+  assert.deepEqual([run.state, run.tries], ["waiting", 0]);
+});
