@@ -2,14 +2,20 @@
 
 import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
+import { GuardianError } from "../src/errors.ts";
+import { ColumnBuilder, LIVE } from "../src/event/batch.ts";
+import { parseBody } from "../src/event/parse.ts";
 import { rejectCodes } from "../src/event/reject.ts";
 import { formatTimestamp } from "../src/event/timestamp.ts";
+import { keyHashes } from "../src/log/keys_seen.ts";
 import { limits } from "../src/limits.ts";
 import type { DeadLetter, DeadLetterStore } from "../src/store/dead_letters.ts";
 import { type CursorShape, linkNext, placeOf } from "../src/web/cursor.ts";
 import { endpoint } from "../src/web/endpoint.ts";
+import { jsonBody } from "../src/web/json_body.ts";
 import { linesOf, NDJSON } from "../src/web/ndjson.ts";
 import { cursorParameter, oneOf, wholeNumber } from "../src/web/parameters.ts";
+import type { Service } from "../src/web/service.ts";
 
 export const deadLetterSchema = z.object({
   number: z.int().min(0).describe("Counts dead letters of this data folder"),
@@ -95,3 +101,66 @@ export const deadLetters = endpoint({
     return c.json(items.map(shown));
   },
 });
+
+const replayBody = z.object({
+  numbers: z.array(z.int().min(0)).max(limits.pageRowsMax).optional().describe("These alone; the newest ones where it is left out"),
+}).strict().openapi("DeadLetterReplay", { example: { numbers: [17, 18] } });
+
+const count = z.int().min(0);
+const replayedSchema = z.object({
+  tried: count.describe("Dead letters that were looked at"),
+  accepted: count.describe("Events that got in; their dead letters are gone"),
+  duplicates: count.describe("Events that an earlier replay had brought in"),
+  refused: count.describe("Dead letters that are still refused, or of which only the first bytes were kept"),
+}).openapi("DeadLettersReplayed", { example: { tried: 2, accepted: 1, duplicates: 0, refused: 1 } });
+
+/** Letters that are taken in one commit of the log, as far as they fit. */
+const TOGETHER = 200;
+
+export const postDeadLetterReplay = endpoint({
+  method: "post",
+  path: "/dead_letters/replay",
+  tag: "Refused and late",
+  summary: "Try refused lines again",
+  description:
+    "After what refused them was mended, such as a clock or a setting: each line is read as `POST /events` reads it. What gets in is no " +
+    `dead letter any more, and gets in once, however often it is tried. At most ${limits.pageRowsMax} at a time.`,
+  body: { required: true, content: { "application/json": { schema: replayBody } } },
+  answers: { 200: { means: "What became of them", schema: replayedSchema } },
+  problems: ["bad_request", "body_too_large", "unsupported_media_type", "overloaded", "storage_failing"],
+  handle: async ({ c, service }) => {
+    const { numbers } = await jsonBody(c.req.raw, service, replayBody);
+    const store = service.guardian.deadLetters;
+    const letters = numbers === undefined
+      ? (await store.list(limits.pageRowsMax)).items
+      : (await Promise.all([...new Set(numbers)].map((number) => store.get(number)))).filter((letter) => letter !== null);
+    letters.sort((a, b) => a.seq - b.seq);
+    const sum = { tried: letters.length, accepted: 0, duplicates: 0, refused: 0 };
+    for (let from = 0; from < letters.length; from += TOGETHER) {
+      const some = letters.slice(from, from + TOGETHER);
+      const taken = await Promise.all(some.map((letter) => takenAgain(service, letter)));
+      await store.remove(some.filter((_, i) => taken[i] !== null).map(({ seq }) => seq));
+      for (const result of taken) {
+        if (result === null) sum.refused++;
+        sum.accepted += result?.accepted ?? 0;
+        sum.duplicates += result?.duplicates ?? 0;
+      }
+    }
+    return c.json(sum);
+  },
+});
+
+/** Submits what a dead letter holds, with a key of its own; null when it is still refused. */
+async function takenAgain({ guardian, clock, futureMs }: Service, { seq, raw, rawBytes }: DeadLetter) {
+  if (rawBytes > raw.length) return null;
+  const columns = new ColumnBuilder();
+  let rejected = 0;
+  try {
+    parseBody(raw, columns, () => rejected++, { now: clock.now(), futureMs });
+  } catch (failure) {
+    if (failure instanceof GuardianError) return null; // nothing is in it
+    throw failure;
+  }
+  if (rejected > 0 || columns.count === 0) return null;
+  return await guardian.intake.submit({ columns, lane: LIVE, key: keyHashes(`dead letter ${seq}`, raw) });
+}

@@ -2,7 +2,7 @@
 
 import type { Endpoint } from "../src/web/endpoint.ts";
 import { anomalies, anomaliesOfSession, anomalyTimeline, anomalyTypeCounts } from "./anomalies.ts";
-import { deadLetters } from "./dead_letters.ts";
+import { deadLetters, postDeadLetterReplay } from "./dead_letters.ts";
 import { docs, docsFile, openApi, redoc } from "./docs.ts";
 import { postEvents } from "./events.ts";
 import { exportTable } from "./export.ts";
@@ -32,6 +32,7 @@ export const endpoints: readonly Endpoint[] = [
   anomalyTimeline,
   anomaliesOfSession,
   deadLetters,
+  postDeadLetterReplay,
   lateEvents,
   dailyMetrics,
   dailyMetricsOfDay,

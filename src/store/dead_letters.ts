@@ -94,6 +94,17 @@ export class DeadLetterStore {
     if (this.kept > limits.deadLettersMax) await this.#dropBefore(this.#next - limits.deadLettersMax);
   }
 
+  /** One dead letter by its number, or null. */
+  async get(seq: number): Promise<DeadLetter | null> {
+    const { value } = await this.kv.get<Omit<DeadLetter, "seq">>(stateKeys.deadLetter(seq));
+    return value === null ? null : { seq, ...value };
+  }
+
+  /** Takes dead letters away that have become events. */
+  remove(seqs: readonly number[]): Promise<void> {
+    return this.#turns.take(() => deleteAll(this.kv, seqs.map((seq) => stateKeys.deadLetter(seq))));
+  }
+
   /** Drops what is older than it may be. */
   sweep(): Promise<void> {
     const oldest = this.clock.now() - limits.deadLettersKeepDays * 86_400_000;
