@@ -15,7 +15,7 @@ import { Fields } from "./fields.ts";
 import { BUYS, CLICKS, type ColumnIndexes, type CsvLayout, layoutFor, layoutText } from "./layout.ts";
 import type { LineReader } from "./lines.ts";
 import type { RowReader } from "./row_reader.ts";
-import { WordCache } from "./words.ts";
+import { WordCache } from "../event/word_cache.ts";
 
 const COLON = 58, SPACE = 32, COMMA = 44, DOT = 46, QUOTE = 34, LF = 10, CR = 13, ZERO = 48, DEL = 127, T = 84, Z = 90;
 
