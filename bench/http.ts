@@ -1,5 +1,5 @@
 // NDJSON over loopback HTTP to durable, detected and archived. The server is a process of its own, so that its CPU time and the load
-// generator's are told apart; the server tells its own on SIGTERM's way out through `/stats`-like figures printed by bench/http_server.ts.
+// generator's are told apart; the server says what it cost when it is told to finish (bench/http_server.ts).
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";

@@ -55,7 +55,7 @@ export class PartitionState {
     this.words = new EngineWords(options.wordsMax);
   }
 
-  /** The state after a restart: lanes stand where the bookmark says, and their open windows fill again from `readFrom` on. */
+  /** The state after a restart: lanes stand where the bookmark says, and their open windows fill again from `position` on. */
   static from(bookmark: Bookmark, partition: number, options: { paneSessionsMax?: number; wordsMax?: number } = {}): PartitionState {
     const state = new PartitionState(partition, options);
     state.counters = structuredClone(bookmark.counters) as Counters;
