@@ -17,6 +17,7 @@ import { partFile } from "../src/lake/schema.ts";
 import { selectParts } from "../src/lake/tables.ts";
 import { silent } from "../src/log_line.ts";
 import { AnomalyStore } from "../src/store/anomalies.ts";
+import { FeedbackStore } from "../src/store/feedback.ts";
 import { random } from "../tests/engine/oracle.ts";
 import { type Figures, measure } from "./measure.ts";
 
@@ -93,6 +94,7 @@ export async function benchDays(clicks: number, rounds: number): Promise<Figures
       duck,
       archiver: { flush: () => Promise.resolve() },
       anomalies,
+      feedback: await FeedbackStore.open(kv, systemClock),
       options: { clock: systemClock, logLine: silent },
     };
     const days = openDays(host, { timezone: "UTC", runAt: "03:00", currency: "" });

@@ -16,7 +16,7 @@ export async function benchReplay({ path, clicks, firings, name }: BenchFile): P
   const data = await Deno.makeTempDir();
   try {
     const guardian = await Guardian.open({ data, clock: systemClock, logLine: silent, partitions: 4 });
-    guardian.start();
+    guardian.start({ shown: false });
     const figures = await measure(`replay to durable, detected and archived (${name})`, clicks, async () => {
       const { accepted } = await replay({ files: [prescan(path)], sink: new LocalSink(guardian), clock: systemClock, sleep });
       assert.equal(accepted, clicks);

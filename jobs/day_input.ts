@@ -2,11 +2,9 @@
 // versions of those hours from the same state of the manifest.
 // What always holds: a file whose bytes are not what was listed is named and left out, whole; events count by their own time alone.
 
-import { join } from "node:path";
-import { fingerprint } from "../src/lake/atomic_file.ts";
 import { literal } from "../src/lake/duckdb.ts";
 import { readManifest } from "../src/lake/manifest.ts";
-import type { Part } from "../src/lake/part.ts";
+import { isWhole, type Part } from "../src/lake/part.ts";
 import type { Table } from "../src/lake/schema.ts";
 import { selectParts } from "../src/lake/tables.ts";
 import type { Span, Zone } from "./local_day.ts";
@@ -65,17 +63,6 @@ export function selectDay({ parts, span }: DayInput, table: Table, lakeFolder: s
   const during = `timestamp >= ${timeLiteral(span.start)} AND timestamp < ${timeLiteral(span.end)}`;
   const some = `${select} (${selectParts(across, table, lakeFolder)}) WHERE ${during}`;
   return within.length === 0 ? some : `${all} UNION ALL ${some}`;
-}
-
-/** Whether a part file's bytes are as the manifest says. */
-export async function isWhole(lakeFolder: string, part: Part): Promise<boolean> {
-  try {
-    const path = join(lakeFolder, part.file);
-    if ((await Deno.stat(path)).size !== part.bytes) return false;
-    return (await fingerprint(path)).sha256 === part.sha256;
-  } catch {
-    return false;
-  }
 }
 
 function timeLiteral(ms: number): string {

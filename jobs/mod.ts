@@ -6,6 +6,7 @@
 import type { Clock } from "../src/clock.ts";
 import type { LogLine } from "../src/log_line.ts";
 import type { AnomalyStore } from "../src/store/anomalies.ts";
+import type { FeedbackStore } from "../src/store/feedback.ts";
 import { flaggedByAnomalies } from "./flagged.ts";
 import { type DayJob, type DaySettings, jobNames, type ResultTable } from "./job.ts";
 import { dayJobs } from "./run.ts";
@@ -49,12 +50,13 @@ export interface Host {
   readonly duck: { readonly lakeFolder: string };
   readonly archiver: { flush(): Promise<void> };
   readonly anomalies: AnomalyStore;
+  readonly feedback: FeedbackStore;
   readonly options: { readonly clock: Clock; readonly logLine: LogLine };
 }
 
 /** The day jobs of a running product. Call `tick` every minute, and `close` before the host stops. Throws `invalid_setting`. */
 export function openDays(host: Host, settings: DaySettings, options?: DaysOptions): Days {
-  const { state: kv, duck, archiver, anomalies } = host, { clock, logLine } = host.options;
-  const flagged = flaggedByAnomalies(kv, anomalies);
+  const { state: kv, duck, archiver, anomalies, feedback } = host, { clock, logLine } = host.options;
+  const flagged = flaggedByAnomalies(kv, anomalies, feedback);
   return new Days({ kv, lakeFolder: duck.lakeFolder, clock, logLine, settings, flagged, flush: () => archiver.flush() }, options);
 }

@@ -63,6 +63,8 @@ export interface Backfilled {
 export class Days {
   readonly runs: RunStore;
   readonly results: ResultStore;
+  /** Told of every try that begins or ends, once that is stored. */
+  onRun: ((run: Run) => void) | null = null;
   readonly #clock: Clock;
   readonly #logLine: LogLine;
   readonly #lease: Lease;
@@ -230,6 +232,7 @@ export class Days {
     const begun = await this.#lease.fenced((fence) => fence === null ? Promise.resolve(null) : this.runs.begin(run, fence));
     if (begun === null) throw new LeaseLost();
     this.#book?.put(begun);
+    this.onRun?.(begun);
     this.#logLine("info", "day_job_begun", { job: run.job, date: run.date, try: run.tries });
     return begun;
   }
@@ -286,6 +289,7 @@ export class Days {
     const landed = await this.#lease.fenced((fence) => fence === null ? Promise.resolve(false) : this.runs.end(run, fence, also));
     if (!landed) throw new LeaseLost();
     this.#book?.put(run);
+    this.onRun?.(run);
   }
 
   /** A run that is under way while the lease is here has lost its process; after the last try it has failed. */

@@ -92,6 +92,7 @@ export const deadLetters = endpoint({
     ],
   },
   problems: [],
+  ownAlways: true,
   handle: async ({ c, service, query: { limit, cursor, code, format } }) => {
     const store = service.guardian.deadLetters;
     const before = cursor === undefined ? Infinity : placeOf(shape, cursor)[0] as number;
@@ -128,6 +129,7 @@ export const postDeadLetterReplay = endpoint({
   body: { required: true, content: { "application/json": { schema: replayBody } } },
   answers: { 200: { means: "What became of them", schema: replayedSchema } },
   problems: ["bad_request", "body_too_large", "unsupported_media_type", "overloaded", "storage_failing"],
+  ownAlways: true,
   handle: async ({ c, service }) => {
     const { numbers } = await jsonBody(c.req.raw, service, replayBody);
     const store = service.guardian.deadLetters;

@@ -11,7 +11,7 @@ import { endpoints } from "./mod.ts";
 let made: OpenApiDocument | null = null;
 
 /** The description; made when it is first asked for, as it never changes. */
-function document(): OpenApiDocument {
+export function document(): OpenApiDocument {
   return made ??= describe(endpoints);
 }
 
@@ -25,6 +25,7 @@ export const openApi = endpoint({
   description: "OpenAPI 3.1.",
   answers: { 200: { means: "The description", schema: documentSchema } },
   problems: [],
+  ownAlways: true,
   handle: ({ c }) => c.json(document()),
 });
 
@@ -38,6 +39,7 @@ export const docs = endpoint({
   description: "Swagger UI over `/openapi.json`, served from here: it asks nothing of any other server.",
   answers: { 200: htmlPage },
   problems: [],
+  ownAlways: true,
   handle: docsPage,
 });
 
@@ -61,6 +63,7 @@ export const docsFile = endpoint({
     304: { means: "The same as the one that If-None-Match names", schema: null },
   },
   problems: [],
+  ownAlways: true,
   handle: async ({ c, path: { file } }) => tagged(c, await docsText(file), { "Content-Type": `${docsFileTypes[file]}; charset=utf-8` }),
 });
 
@@ -72,5 +75,6 @@ export const redoc = endpoint({
   description: "Every path, parameter, answer and problem to read, without a script.",
   answers: { 200: htmlPage },
   problems: [],
+  ownAlways: true,
   handle: () => referencePage(document()),
 });

@@ -10,6 +10,19 @@ import type { Service } from "../src/web/service.ts";
 const partSchema = z.object({ status: z.enum(["ok", "failing"]), reason: z.string().optional().describe("Why it is failing") });
 const count = z.int().min(0);
 
+const webhookSchema = z.object({
+  status: z.enum(["ok", "failing", "gone"]).describe("gone: the receiver wants nothing more, and gets nothing until a restart"),
+  waiting: count.describe("Messages that wait to be sent"),
+  delivered: count.describe("Messages that were taken"),
+  failed: count.describe("Messages that were given up after the last try"),
+  dropped: count.describe("Messages that made room for newer ones, untaken"),
+  skipped: count.describe("Messages that had become needless: a person has called the session human, or the anomaly is no longer kept"),
+  last_error: z.string().nullable().describe("Why the last try that failed did"),
+  last_error_at: z.string().nullable(),
+  last_delivered_at: z.string().nullable(),
+  next_try_at: z.string().nullable().describe("When a message that was not taken is tried again"),
+});
+
 export const healthSchema = z.object({
   status: z.enum(["ok", "failing", "stopping"]),
   database: z.enum(["ok", "failing"]).describe("Whether stored data can be read"),
@@ -30,6 +43,9 @@ export const healthSchema = z.object({
     live_watermark: z.string().nullable(),
   })),
   recovery: z.object({ events_read_again: count, seconds: z.number() }).describe("What the last start had to read again"),
+  webhook: webhookSchema.nullable().describe(
+    "The sender of confirmed anomalies; null when no webhook is set. Whatever it is, the server is fit",
+  ),
 }).openapi("Health");
 
 async function healthOf({ guardian, clock, startedAt, draining }: Service): Promise<z.infer<typeof healthSchema>> {
@@ -59,6 +75,7 @@ export const health = endpoint({
     503: { means: "Not fit, or stopping; the same body says what is wrong", schema: healthSchema },
   },
   problems: [],
+  ownAlways: true,
   whileDraining: true,
   handle: async ({ c, service }) => {
     const answer = await healthOf(service);
@@ -76,6 +93,7 @@ export const live = endpoint({
   description: "Always the same answer, without a token: a process that does not give it should be restarted.",
   answers: { 200: { means: "It answers", schema: liveSchema, example: { status: "ok" } } },
   problems: [],
+  ownAlways: true,
   open: true,
   whileDraining: true,
   handle: ({ c }) => c.json({ status: "ok" }),
@@ -94,6 +112,7 @@ export const ready = endpoint({
     503: { means: "Not ready", schema: readySchema, example: { status: "not_ready" } },
   },
   problems: [],
+  ownAlways: true,
   whileDraining: true,
   handle: async ({ c, service }) => {
     const { status } = await healthOf(service);

@@ -6,7 +6,7 @@ import { dueFrom } from "../jobs/due.ts";
 import { GuardianError, reasonOf } from "../src/errors.ts";
 import { formatTimestamp } from "../src/event/timestamp.ts";
 import { limits } from "../src/limits.ts";
-import { type Run, runStates, runTriggers } from "../src/store/runs.ts";
+import { type Run, runStates } from "../src/store/runs.ts";
 import { type CursorShape, linkNext, placeOf } from "../src/web/cursor.ts";
 import { backfillLines, runInOrder } from "../src/web/day_orders.ts";
 import { endpoint } from "../src/web/endpoint.ts";
@@ -14,28 +14,13 @@ import { jsonBody } from "../src/web/json_body.ts";
 import { jsonLines, NDJSON } from "../src/web/ndjson.ts";
 import { cursorParameter, limitParameter, localDate, oneOf, someDay } from "../src/web/parameters.ts";
 import { problemResponse } from "../src/web/problem.ts";
+import { type RunOut, runSchema, shownRun } from "../src/web/shown_run.ts";
 import type { Service } from "../src/web/service.ts";
 
 const TAG = "Jobs";
-const count = z.int().min(0);
-const time = z.string().nullable();
 const reasons = ["first", "retry", "interrupted", "stale", "after_another", "hand"] as const satisfies readonly Reason[];
 
-export const runSchema = z.object({
-  number: z.int().min(1).nullable().describe("Number of its last try; null until it has begun"),
-  job: z.enum(jobNames),
-  date: z.string().describe("The local day"),
-  state: z.enum(runStates).describe("waiting: for its turn, or its next try; skipped: there was nothing to count"),
-  trigger: z.enum(runTriggers).describe("schedule, or by hand"),
-  tries: count.describe("Tries begun"),
-  started_at: time,
-  ended_at: time,
-  retry_at: time.describe("When the next try begins"),
-  rows: count.nullable().describe("Rows of results written"),
-  error: z.string().nullable(),
-  left_out: z.array(z.string()).describe("Files of the lake that were damaged, and left out"),
-}).openapi("Run");
-export type RunOut = z.infer<typeof runSchema>;
+export { type RunOut, runSchema, shownRun };
 
 const dueSchema = z.object({
   date: z.string(),
@@ -45,6 +30,7 @@ const dueSchema = z.object({
 export const jobsSchema = z.object({
   timezone: z.string().describe("What decides when a day begins"),
   run_at: z.string().describe("When the day before is counted, in that time zone"),
+  currency: z.string().describe("The shop's currency, an ISO code; empty where none is set"),
   next_run: z.object({ at: z.string(), date: z.string().describe("The day that is counted then") }),
   due: dueSchema.nullable().describe("What runs next, and why; null when nothing is due. Days come oldest first"),
   jobs: z.array(z.object({
@@ -73,14 +59,6 @@ const runExample: RunOut = {
   left_out: [],
 };
 
-const at = (ms: number | null) => ms === null ? null : formatTimestamp(ms);
-
-/** A run as the API shows it. */
-export function shownRun({ number, job, date, state, trigger, tries, started, ended, retryAt, rows, error, leftOut }: Run): RunOut {
-  const times = { started_at: at(started), ended_at: at(ended), retry_at: at(retryAt) };
-  return { number, job: job as JobName, date, state, trigger, tries, ...times, rows, error, left_out: [...leftOut] };
-}
-
 export const jobs = endpoint({
   method: "get",
   path: "/jobs",
@@ -103,6 +81,7 @@ async function jobTable({ days, dayStates }: Service): Promise<JobsOut> {
   return {
     timezone: settings.timezone,
     run_at: settings.runAt,
+    currency: settings.currency,
     next_run: { at: formatTimestamp(dueFrom(scene, next)), date: next },
     due: found === null ? null : { date: found.date, jobs: [...found.jobs] },
     jobs: jobNames.map((job) => {

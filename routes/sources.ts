@@ -50,6 +50,7 @@ export const sourceState = endpoint({
   params: sourcePath,
   answers: { 200: { means: "What is known of it", schema: sourceSchema } },
   problems: ["not_found"],
+  ownAlways: true,
   handle: async ({ c, service, path: { source } }) => {
     const state = await stateOf(service, source);
     if (state === null) throw new GuardianError("not_found", `Cannot find the source ${source}: nothing of it is here`);
@@ -81,6 +82,7 @@ export const postShift = endpoint({
   }),
   answers: { 200: { means: "The shift", schema: shiftSchema } },
   problems: ["storage_failing"],
+  ownAlways: true,
   handle: async ({ c, service, path: { source }, query: { last_event_time: lastTime, finished } }) => {
     const { state } = service.guardian;
     const shift = await keptShift(state, source, lastTime, service.clock);
@@ -100,6 +102,7 @@ export const postEnd = endpoint({
   params: sourcePath,
   answers: { 200: { means: "Its windows are closed", schema: endedSchema } },
   problems: ["storage_failing"],
+  ownAlways: true,
   handle: async ({ c, service, path: { source } }) => {
     await service.replays.end(source);
     await caughtUp(service);
@@ -165,6 +168,7 @@ export const postDeadLetters = endpoint({
     200: { means: "Kept", schema: z.object({ received: count }).openapi("DeadLettersReceived"), example: { received: 1 } },
   },
   problems: ["bad_request", "body_too_large", "unsupported_media_type", "overloaded", "storage_failing"],
+  ownAlways: true,
   handle: async ({ c, service, path: { source } }) => {
     using ticket = service.admission.enter();
     const { bytes } = await readBody(c.req.raw, ticket);

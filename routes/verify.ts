@@ -38,6 +38,7 @@ export const postVerify = endpoint({
     "Reads every byte of the lake once: sums, rows and offsets of all files against the manifest. Changes nothing; takes a while.",
   answers: { 200: { means: "What was checked and found", schema: verifiedSchema } },
   problems: ["storage_failing"],
+  ownAlways: true,
   handle: async ({ c, service }) => {
     const { state: kv, duck, log } = service.guardian;
     let check = underWay.get(service);

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { GuardianError, reasonOf } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { didYouMean, nearestName } from "./nearest.ts";
+import { secretBytes } from "./notify/signature.ts";
 
 /** One setting. unit: null for texts and plain numbers. must: what a value has to be, to go behind "must be". */
 export interface Setting<T = unknown> {
@@ -17,6 +18,8 @@ export interface Setting<T = unknown> {
   readonly placeholder: string;
   readonly description: string;
   readonly secret?: true;
+  /** A value that is refused is not repeated, as there may be a password in it. */
+  readonly unquoted?: true;
 }
 
 function text(least: number, given: Omit<Setting<string>, "schema" | "must" | "unit">): Setting<string> {
@@ -45,6 +48,13 @@ function isTimeZone(name: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** What is called with a user and a password in it does not belong in a list of processes. */
+function isWebhookUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return (protocol === "https:" || protocol === "http:") && username === "" && password === "";
 }
 
 /** The table. A name is `logKeepHours` here, `--log-keep-hours`, `GUARDIAN_LOG_KEEP_HOURS`, and `log_keep_hours` in the file. */
@@ -114,6 +124,24 @@ export const settings = {
     placeholder: "CODE",
     description: CURRENCY,
   } as Setting<string>,
+  webhookUrl: {
+    schema: z.string().refine(isWebhookUrl).nullable(),
+    must: "an http or https URL without user and password",
+    default: null,
+    unit: null,
+    placeholder: "URL",
+    description: "Where each confirmed anomaly is posted as signed JSON, live ones alone; it needs GUARDIAN_WEBHOOK_SECRET",
+    unquoted: true,
+  } as Setting<string | null>,
+  webhookSecret: {
+    schema: z.string().refine((text) => secretBytes(text) !== null).nullable(),
+    must: 'whsec_ and the base64 of 24 to 64 bytes, as `echo "whsec_$(openssl rand -base64 32)"` prints it',
+    default: null,
+    unit: null,
+    placeholder: "TEXT",
+    description: "What webhooks are signed with: whsec_ and the base64 of 24 to 64 bytes, not given as a flag",
+    secret: true,
+  } as Setting<string | null>,
   logLevel: {
     schema: z.enum(levels),
     must: `one of ${levels.join(", ")}`,
@@ -181,7 +209,7 @@ function valueOf(setting: Setting, given: string): unknown {
 function checked(setting: Setting, value: unknown, where: string): unknown {
   const result = setting.schema.safeParse(value);
   if (result.success) return result.data;
-  const given = setting.secret ? "what it is set to" : JSON.stringify(value);
+  const given = setting.secret || setting.unquoted ? "what it is set to" : JSON.stringify(value);
   const such = setting.default === null || setting.default === "" ? "" : `, such as ${JSON.stringify(setting.default)}`;
   throw new GuardianError("invalid_setting", `Cannot use ${given} for ${where}: it must be ${setting.must}${such}`);
 }

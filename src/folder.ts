@@ -28,6 +28,9 @@ export const paths = {
   state: (data: string) => join(data, "state.kv"),
   lake: (data: string) => join(data, "lake"),
   spill: (data: string) => join(data, "spill"),
+  /** A data folder of its own, with a sample shop; and how its name begins once it is to be deleted. */
+  sample: (data: string) => join(data, "sample"),
+  discardedSample: (data: string) => join(data, "sample.discarded-"),
 };
 
 export class Folder {

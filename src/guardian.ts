@@ -12,12 +12,17 @@ import { compactLake, deleteRetired } from "./lake/compact.ts";
 import { Duck } from "./lake/duckdb.ts";
 import { readRoot } from "./lake/manifest.ts";
 import type { Progress } from "./log/log.ts";
+import { LiveShop } from "./live/shop.ts";
 import { defaultRetention, KvLog, type Retention } from "./log/kv_log.ts";
+import { limits } from "./limits.ts";
 import type { LogLine } from "./log_line.ts";
+import { targetDigest, type WebhookHealth, WebhookSender, type WebhookTarget } from "./notify/webhook.ts";
 import { Intake } from "./source/intake.ts";
 import { AnomalyStore } from "./store/anomalies.ts";
 import { DeadLetterStore } from "./store/dead_letters.ts";
+import { FeedbackStore } from "./store/feedback.ts";
 import { LateEventStore } from "./store/late_events.ts";
+import { Outbox } from "./store/outbox.ts";
 import { ResultStore } from "./store/results.ts";
 
 export interface GuardianOptions {
@@ -31,6 +36,8 @@ export interface GuardianOptions {
   /** Longest time that a row waits to be archived, ms. */
   readonly archiveIntervalMs?: number;
   readonly retention?: Retention;
+  /** Where confirmed anomalies of the live lane are sent; null or left out: nowhere. */
+  readonly webhook?: WebhookTarget | null;
 }
 
 /** How long a stop waits for the engine. */
@@ -50,6 +57,8 @@ export class Guardian {
   #ticks = 0;
   #fatal: string | null = null;
   readonly #idle: IdleMarks;
+  /** What goes on in the shop now. */
+  readonly shop: LiveShop;
 
   private constructor(
     readonly options: GuardianOptions,
@@ -63,6 +72,8 @@ export class Guardian {
     readonly anomalies: AnomalyStore,
     readonly deadLetters: DeadLetterStore,
     readonly lateEvents: LateEventStore,
+    readonly feedback: FeedbackStore,
+    readonly webhook: WebhookSender | null,
   ) {
     this.#idle = new IdleMarks(
       {
@@ -74,6 +85,8 @@ export class Guardian {
       },
       options.clock,
     );
+    const { clock, logLine } = options;
+    this.shop = new LiveShop({ log, anomalies, clock, logLine, verdictOf: (session) => feedback.verdictOf(session) });
   }
 
   /** Takes the folder and brings everything to where it was. Throws what Folder.take throws, `corrupt` and `storage_failing`. */
@@ -92,17 +105,36 @@ export class Guardian {
       opened.push(duck);
       const archiver = new Archiver({ log, kv: state, duck, clock, logLine, intervalMs: options.archiveIntervalMs });
       await archiver.recover();
-      const anomalies = await AnomalyStore.open(state, clock);
+      const target = options.webhook ?? null;
+      const outbox = target && await Outbox.open(state, { clock, logLine, target: targetDigest(target) });
+      const anomalies = await AnomalyStore.open(state, clock, limits.anomaliesMax, outbox);
+      const feedback = await FeedbackStore.open(state, clock);
+      anomalies.verdictOf = (session) => feedback.verdictOf(session);
       const lateEvents = await LateEventStore.open(state);
       const deadLetters = await DeadLetterStore.open(state, clock);
       const engine = await EngineRunner.open(log, state, anomalies, lateEvents, clock, logLine);
       const readers: Progress[] = [engine, archiver];
       const intake = await Intake.open(log, state, clock, readers, logLine);
+      const webhook = target && outbox && new WebhookSender({ target, outbox, anomalies, clock, logLine });
       logLine("info", "recovered", {
         events_read_again: engine.recovery.events,
         seconds: Math.round(clock.monotonic() - started) / 1000,
       });
-      return new Guardian(options, folder, state, duck, log, intake, engine, archiver, anomalies, deadLetters, lateEvents);
+      return new Guardian(
+        options,
+        folder,
+        state,
+        duck,
+        log,
+        intake,
+        engine,
+        archiver,
+        anomalies,
+        deadLetters,
+        lateEvents,
+        feedback,
+        webhook,
+      );
     } catch (failure) {
       for (const part of opened.reverse()) part.close();
       if (failure instanceof GuardianError) throw failure;
@@ -111,8 +143,8 @@ export class Guardian {
     }
   }
 
-  /** Sets the readers and the housekeeping going. */
-  start(): void {
+  /** Sets the readers and the housekeeping going. shown: whether somebody looks at what goes on in the shop now. */
+  start({ shown = true } = {}): void {
     const { signal } = this.#stopping;
     const watched = (name: string, loop: Promise<void>) =>
       loop.catch((failure) => {
@@ -120,6 +152,8 @@ export class Guardian {
         this.options.logLine("error", "reader_stopped", { reader: name, reason: reasonOf(failure) });
       });
     this.#loops = [watched("engine", this.engine.run(signal)), watched("archiver", this.archiver.run(signal))];
+    if (shown) this.#loops.push(this.shop.run(signal));
+    this.webhook?.start();
     this.#timer = setInterval(() => this.#ticking ??= this.#tick().finally(() => this.#ticking = null), TICK_MS);
   }
 
@@ -175,13 +209,18 @@ export class Guardian {
     }
   }
 
-  /** Stops gracefully: takes no more, finishes what it took, archives it, writes checkpoints, gives the folder free. */
-  async stop(): Promise<void> {
+  /**
+   * Stops gracefully: takes no more, finishes what it took, archives it, writes checkpoints, gives the folder free.
+   * `finish` false leaves what is in the log to the next start, as a crash would.
+   */
+  async stop(finish = true): Promise<void> {
     clearInterval(this.#timer);
+    // What is confirmed from here on waits in the outbox for the next start.
+    await this.webhook?.stop();
     await this.#ticking;
     await this.intake.close();
     try {
-      if (this.#loops.length > 0) {
+      if (finish && this.#loops.length > 0) {
         await this.#drained();
         if (this.archiver.state.failing === null) await this.archiver.flush();
       }
@@ -210,6 +249,7 @@ export class Guardian {
     identity: { event_ids: number; span_hours: number; idempotency_keys: number };
     engine: ReturnType<EngineRunner["report"]>;
     recovery: { events_read_again: number; seconds: number };
+    webhook: WebhookHealth | null;
   } {
     const of = (reason: string | null): PartState => reason === null ? { status: "ok" } : { status: "failing", reason };
     const parts = {
@@ -226,6 +266,8 @@ export class Guardian {
       identity: this.intake.identities,
       engine: this.engine.report(),
       recovery: { events_read_again: this.engine.recovery.events, seconds: this.engine.recovery.seconds },
+      // A receiver that is down is no fault of this server: it stays fit.
+      webhook: this.webhook?.health() ?? null,
     };
   }
 

@@ -67,6 +67,12 @@ export const limits = {
   batchBytesMax: 60 * KIB,
   /** Bytes of encoded batches in one commit; a Deno KV commit holds 800 KiB. Beyond: several commits in order. */
   commitBytesMax: 700 * KIB,
+  /**
+   * How long live events that follow upon a commit wait for others to share the next one, ms, and how many do not wait. A commit costs as
+   * much as a hundred events, and those that were just answered are about to send again; who sends alone does not wait.
+   */
+  lingerMs: 4,
+  lingerEvents: 8192,
   /** Deno KV: mutations, checks and key bytes in one atomic commit (the stricter of the local and the shared one). */
   commitMutationsMax: 1000,
   commitChecksMax: 10,
@@ -121,6 +127,26 @@ export const limits = {
   /** Changes of anomalies in one commit: two to four kilobytes each. */
   anomaliesPerCommitMax: 160,
 
+  // What people say of sessions
+  /** Sessions that are called human or bot. Beyond: a new verdict is refused, for to forget an old one would change figures unseen. */
+  feedbackMax: 100_000,
+  /** Sessions in a blocklist: the newest ones. More: it is cut, and says so. */
+  blocklistMax: 10_000,
+  /** Hours that a blocklist looks back at the most. Above: 400. */
+  blocklistHoursMax: 720,
+  /** Anomalies looked at for one blocklist, the newest first: about two seconds. More: it is cut, and says so. */
+  blocklistScanMax: 100_000,
+
+  // The webhook
+  /** Messages that wait to be sent, while the receiver does not take them. More: the oldest are dropped, counted and logged as errors. */
+  webhookOutboxMax: 100_000,
+  /** Messages that the receiver refused one by one, tried again beside the others. More: the receiver is at fault, and all wait. */
+  webhookAsideMax: 100,
+  /** Time in which the receiver has to answer, ms. Longer: the try has failed. */
+  webhookTimeoutMs: 15_000,
+  /** Longest wait that a receiver may ask for with Retry-After, ms. More: this much. */
+  webhookRetryAfterMaxMs: 24 * 3_600_000,
+
   // The lake
   /** Rows that the archiver gathers before it writes part files. */
   partRowsMax: 1_000_000,
@@ -144,7 +170,10 @@ export const limits = {
   duckdbThreadsMax: 2,
 
   // Day jobs
-  /** Rows of `popular_items`, `categories` and `trending` in one result. What ranks below is left out. */
+  /**
+   * Rows of `popular_items` by revenue, by clicks and by purchases each (up to three times as many in one result), of `categories` and of
+   * `trending`. What ranks below is left out.
+   */
   popularItemsMax: 100,
   categoriesMax: 20,
   trendingMax: 100,
@@ -168,8 +197,54 @@ export const limits = {
   /** Rows in one page of a list, by default and at the most. Above: 400. */
   pageRowsDefault: 100,
   pageRowsMax: 1000,
+  /** Events of one session in an answer, by default and at the most. Above: 400. */
+  sessionEventsDefault: 1000,
+  sessionEventsMax: 5000,
+  /** Hours between the first and the last event asked for of a session. Above: 400. */
+  sessionEventsHoursMax: 24 * 31,
+  /** Part files read for the events of one session. More: 400, with the advice to ask for less time. */
+  sessionEventsFilesMax: 2000,
+  /** Requests for events of sessions that wait for the one being answered. More: 429 with Retry-After. */
+  sessionEventsWaitingMax: 16,
   /** Hours in one timeline. Above: 400. */
   timelineHoursMax: 24 * 31,
+  /** Bytes of the built dashboard that are held in memory, with the packed copies of its files. More: it is not shown. */
+  dashboardBytesMax: 32 * MIB,
+
+  // The sample shop
+  /** Days that it may be behind the clock to be gone on with; one that is further behind is deleted and made anew. */
+  sampleBehindDaysMax: 7,
+  /** Days after which it is deleted and made anew, so that its lake does not grow for ever. */
+  sampleKeepDays: 21,
+  /** What its log keeps for recovery, behind both readers: hours, and bytes in all. */
+  sampleLogKeepHours: 1,
+  sampleLogKeepBytes: 64 * MIB,
+
+  // The live feed
+  /** Clients of the live feed at one time. More: 429 with Retry-After. */
+  liveClientsMax: 1000,
+  /** Numbered updates kept for clients that come back, and their bytes. Older ones are gone: such a client is told to load anew. */
+  liveRingUpdatesMax: 10_000,
+  liveRingBytesMax: 16 * MIB,
+  /** Updates without a number that wait for one client, and their bytes. More: it does not keep up, and is dropped. */
+  liveQueueUpdatesMax: 256,
+  liveQueueBytesMax: 1 * MIB,
+  /** Silence towards a client of the feed before it gets a heartbeat, ms. */
+  liveHeartbeatMs: 30_000,
+
+  // Live figures
+  /** Events of one partition, back from its end, that are read at start to know what goes on in the shop. */
+  liveStartEventsMax: 500_000,
+  /** Events of one partition that the reader of live figures may be behind. More: it goes on at the end, and tells what it skipped. */
+  liveLagEventsMax: 1_000_000,
+  /** Cells of what a session did with an item in 10 seconds, 32 bytes each; sessions and items take as much at most. More: a shorter window. */
+  liveCellsMax: 1_000_000,
+  /** Ids that are no small integers; beyond, those that the window does not hold are dropped. */
+  liveWordsMax: 262_144,
+  /** Anomalies by which sessions are flagged in live figures. More: the oldest are forgotten, and their sessions count as people. */
+  liveAnomaliesMax: 20_000,
+  /** Sessions shown one by one in live figures. More: a sample of them. */
+  liveSessionsShownMax: 300,
 
   // Replay
   /** Displacement that a replay mends with its reorder buffer, ms of event time; beyond it the file is sorted on disk. */

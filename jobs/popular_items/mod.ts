@@ -33,7 +33,8 @@ export const categoriesColumns = {
 
 export const popularItemsTable: ResultTable = {
   name: "popular_items",
-  description: `The first ${limits.popularItemsMax} items of a day by revenue, then clicks, then id`,
+  description: `The first ${limits.popularItemsMax} items of a day by revenue, then clicks, then id, and besides them ` +
+    `the first ${limits.popularItemsMax} by clicks and by purchases`,
   columns: popularItemsColumns,
   schema: rowSchema(popularItemsColumns).openapi("PopularItem"),
   order: "rank",

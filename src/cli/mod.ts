@@ -18,6 +18,7 @@ import { anomaliesCommand } from "./anomalies.ts";
 import { exportCommand, type ExportFlags } from "./export.ts";
 import { backfillCommand, listCommand, runCommand, runsCommand } from "./jobs.ts";
 import { metricsCommand } from "./metrics.ts";
+import { devCommand } from "./dev.ts";
 import { doctorCommand } from "./doctor.ts";
 import { generateCommand, type GenerateFlags } from "./generate.ts";
 import { replayCommand, type ReplayFlags } from "./replay.ts";
@@ -92,9 +93,12 @@ function programFor(shell: Shell, exit: (code: number) => void): Command {
   ] as const;
 
   for (const name of ["serve", "dev"]) {
-    const description = name === "serve" ? "Start the server" : "Start the server, for trying things out";
+    const description = name === "serve"
+      ? "Start the server"
+      : "Start the server; an empty data folder shows a sample shop until events come";
+    const start = name === "serve" ? serveCommand : devCommand;
     command(name, description, shown).addHelpText("after", secretsHelp())
-      .action(async (flags: Flags) => exit(await serveCommand(load(flags), shell)));
+      .action(async (flags: Flags) => exit(await start(load(flags), shell)));
   }
   command("replay [FILE...]", "Take in recorded files: CSV of clicks or buys, NDJSON, Parquet, told apart by what they hold", [
     "data",
@@ -195,7 +199,8 @@ function programFor(shell: Shell, exit: (code: number) => void): Command {
 
 function settingOption(name: SettingName): Option {
   const { placeholder, description, unit, default: fallback } = settings[name];
-  const told = `${description} (default: ${fallback}${unit === null ? "" : ` ${unit}`}; ${environmentName(name)})`;
+  const given = fallback === null || fallback === "" ? "none" : `${fallback}${unit === null ? "" : ` ${unit}`}`;
+  const told = `${description} (default: ${given}; ${environmentName(name)})`;
   return new Option(`${flagName(name)} <${placeholder}>`, told);
 }
 

@@ -12,13 +12,13 @@ export function headersFor({ token }: Remote): Record<string, string> {
   return token === null ? {} : { Authorization: `Bearer ${token}` };
 }
 
-/** Asks a server, with a body as JSON. Throws `server_unreachable`, and what `answered` throws. */
+/** Asks a server about its data folder itself, never about a sample shown in its place; with a body as JSON. Throws `server_unreachable`, and what `answered` throws. */
 export async function askServer(remote: Remote, method: "GET" | "POST", path: string, body?: object): Promise<Response> {
   const base = remote.url.replace(/\/+$/, "");
   let response: Response;
   try {
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
-    response = await fetch(base + path, { method, headers: headersFor(remote), ...content });
+    response = await fetch(base + path, { method, headers: { ...headersFor(remote), "Data-Of": "own" }, ...content });
   } catch (cause) {
     throw new GuardianError("server_unreachable", `Cannot reach the server at ${base}: ${reasonOf(cause)}; is it running?`, { cause });
   }

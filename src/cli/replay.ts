@@ -133,7 +133,7 @@ async function withFolder<T>(settings: Settings, shell: Shell, work: (guardian: 
   }
   const guardian = await openGuardian(settings, quietLogLine(settings, shell));
   try {
-    guardian.start();
+    guardian.start({ shown: false });
     return await work(guardian);
   } finally {
     await guardian.stop();

@@ -4,6 +4,7 @@
 import type { Settings } from "../config.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
 import { Folder, paths } from "../folder.ts";
+import { discardSample, removeDiscarded } from "../web/sample_folder.ts";
 import { requireDataFolder } from "./existing.ts";
 import type { Shell } from "./shell.ts";
 
@@ -18,6 +19,8 @@ export async function resetCommand(yes: boolean, { data }: Settings, shell: Shel
       return 1;
     }
     const kvFiles = [paths.log(data), paths.state(data)].flatMap((path) => KV_SUFFIXES.map((suffix) => path + suffix));
+    await discardSample(data);
+    await removeDiscarded(data);
     for (const path of [...kvFiles, paths.lake(data), paths.spill(data), paths.format(data)]) await remove(path);
   } finally {
     folder.release();

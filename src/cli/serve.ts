@@ -7,10 +7,13 @@ import type { Settings } from "../config.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
 import { Guardian } from "../guardian.ts";
 import { type LogLine, logLineTo } from "../log_line.ts";
+import { webhookTarget } from "../notify/webhook.ts";
 import { accessFor } from "../web/access.ts";
+import { Admission } from "../web/admission.ts";
 import { makeApp } from "../web/app.ts";
-import { makeService, type Service } from "../web/service.ts";
-import type { Shell } from "./shell.ts";
+import { SampleSite, type SampleState } from "../web/sample_site.ts";
+import { makeService, type Service, type ServiceOptions } from "../web/service.ts";
+import { type Shell, sleep } from "./shell.ts";
 
 const HOUR_MS = 3_600_000, MIB = 2 ** 20;
 /** How long requests that are under way may take once the server is told to stop, ms. */
@@ -21,38 +24,50 @@ const EVERY_MINUTE = "* * * * *";
 /** Name in the lease of the day jobs. One process at a time has the folder, so the next one need not wait until the lease of a dead one ends. */
 const HOLDER = "owner of the data folder";
 
-/** Serves until it is told to stop. */
-export async function serveCommand(settings: Settings, shell: Shell): Promise<number> {
+/** Gets a sample shop going while the server already answers, and resolves when it is shown, or will not be, or the server is to stop. */
+export type BeginSample = (sample: SampleSite, stopped: Promise<unknown>) => Promise<void>;
+
+/** Serves until it is told to stop. beginSample: for a folder that may be empty. */
+export async function serveCommand(settings: Settings, shell: Shell, beginSample: BeginSample | null = null): Promise<number> {
   const access = accessFor(settings.host, settings.token);
   const logLine = logLineTo(shell.err, settings.logLevel);
   const clock = systemClock;
   // Asked first, as nobody wants a folder to be opened and recovered for nothing.
   if (settings.port !== 0) onAddress(settings, (address) => Deno.listen(address).close());
   const guardian = await openGuardian(settings, logLine);
-  let days: Days | null = null;
+  let days: Days | null = null, sample: SampleSite | undefined;
   try {
     guardian.start();
     days = openDaysOf(guardian, settings);
-    const service = makeService({ guardian, days, clock, logLine, access, futureMs: settings.futureHours * HOUR_MS });
+    const around = { clock, logLine, access, futureMs: settings.futureHours * HOUR_MS, admission: new Admission() };
+    // Who follows the folder itself is told when something else is shown in its place.
+    const onState = (state: SampleState) => service.feed.publish("sample", { shown: state === "live", state });
+    if (beginSample !== null) sample = sampleBeside(guardian, settings, around, onState);
+    const service: Service = makeService({ guardian, days, sample, ...around });
     const closing = new AbortController(), ticking = new AbortController();
     const server = listen(settings, service, closing.signal);
     await guardian.folder.tell(urlOf(reachable(settings.host), server.addr.port));
     const stopped = toldToStop(shell);
-    tickEveryMinute(days, ticking.signal);
-    shell.out(`listening on ${urlOf(settings.host, server.addr.port)}`);
+    tickEveryMinute([days, sample], ticking.signal);
+    let told = false;
+    stopped.then(() => told = true);
+    if (sample !== undefined) await beginSample!(sample, stopped);
+    if (!told) shell.out(`listening on ${urlOf(settings.host, server.addr.port)}`);
     const signal = await stopped;
     logLine("info", "stopping", { signal });
     service.draining = true;
     ticking.abort();
+    // Streams without an end would hold up the server's own.
+    service.feed.close("stopping");
     // First, as requests may wait for a job: the one at work is interrupted, and tried again at the next start.
-    await days.close();
+    await Promise.all([days.close(), sample?.close()]);
     await drain(service);
     // What is left are answers on their way, and connections that nobody uses.
     const timer = setTimeout(() => closing.abort(), CLOSE_MS);
     await Promise.race([server.shutdown(), server.finished]);
     clearTimeout(timer);
   } finally {
-    await days?.close();
+    await Promise.all([days?.close(), sample?.close()]);
     await guardian.stop();
   }
   logLine("info", "stopped");
@@ -69,6 +84,7 @@ export function openGuardian(settings: Settings, logLine: LogLine, make = true):
     make,
     archiveIntervalMs: settings.archiveIntervalS * 1000,
     retention: { keepMs: settings.logKeepHours * HOUR_MS, keepBytes: settings.logKeepMib * MIB },
+    webhook: webhookTarget(settings.webhookUrl, settings.webhookSecret),
   });
 }
 
@@ -77,10 +93,30 @@ export function openDaysOf(guardian: Guardian, { timezone, runAt, currency }: Se
   return openDays(guardian, { timezone, runAt, currency }, { holder: HOLDER });
 }
 
+/** A sample shop in the folder, to be shown while that is empty. */
+function sampleBeside(
+  own: Guardian,
+  settings: Settings,
+  around: Omit<ServiceOptions, "guardian" | "days">,
+  onState: (state: SampleState) => void,
+): SampleSite {
+  const { timezone, runAt, currency, archiveIntervalS } = settings;
+  return new SampleSite({
+    own,
+    settings: { timezone, runAt, currency },
+    archiveIntervalMs: archiveIntervalS * 1000,
+    serviceOf: (guardian, days) => makeService({ guardian, days, ...around }),
+    wait: sleep,
+    onState,
+    holder: HOLDER,
+  });
+}
+
 /** Asks what is due every minute, and now: a machine that slept or was off catches up. */
-function tickEveryMinute(days: Days, signal: AbortSignal): void {
-  Deno.cron("day jobs", EVERY_MINUTE, { signal }, () => days.tick());
-  days.tick();
+function tickEveryMinute(all: readonly ({ tick(): unknown } | undefined)[], signal: AbortSignal): void {
+  const tick = () => all.forEach((one) => one?.tick());
+  Deno.cron("day jobs", EVERY_MINUTE, { signal }, tick);
+  tick();
 }
 
 function listen(settings: Settings, service: Service, signal: AbortSignal): Deno.HttpServer<Deno.NetAddr> {

@@ -9,6 +9,10 @@ export type AnomalyType = (typeof anomalyTypes)[number];
 export const anomalyStatuses = ["provisional", "confirmed", "retracted"] as const;
 export type AnomalyStatus = (typeof anomalyStatuses)[number];
 
+/** What a person can say of a session. */
+export const feedbackVerdicts = ["human", "bot"] as const;
+export type FeedbackVerdict = (typeof feedbackVerdicts)[number];
+
 const id = z.union([z.number().int(), z.string()]);
 const time = z.string().describe("ISO 8601, UTC, with milliseconds");
 
@@ -37,6 +41,7 @@ export const anomalySchema = z.object({
   score: z.number().describe("0 to 100"),
   reason: z.string().describe("Why, in plain words, with the figures"),
   lane: z.string().describe("`live`, or the replay source that the session came from"),
+  feedback: z.enum(feedbackVerdicts).nullable().describe("What a person has said of the session, as it is now; null: nothing"),
   evidence: z.array(evidenceSchema).describe("The last events of the window, up to 20"),
 }).openapi("Anomaly");
 

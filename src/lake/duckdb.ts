@@ -65,9 +65,13 @@ export class Duck {
     await this.connected((connection) => new DuckDBConnection(connection).run(sql));
   }
 
-  /** All rows of a query that has few. */
-  rows(sql: string): Promise<Row[]> {
-    return this.connected(async (connection) => (await new DuckDBConnection(connection).runAndReadAll(sql)).getRowObjectsJS());
+  /** All rows of a query that has few. `values`: what stands for $1, $2 and so on in it. */
+  rows(sql: string, values: readonly (string | number)[] = []): Promise<Row[]> {
+    return this.connected(async (connection) => {
+      const duckdb = new DuckDBConnection(connection);
+      const read = values.length === 0 ? await duckdb.runAndReadAll(sql) : await duckdb.runAndReadAll(sql, [...values]);
+      return read.getRowObjectsJS();
+    });
   }
 
   /** The rows of a query in chunks, as they are made. */

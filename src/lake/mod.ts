@@ -15,8 +15,9 @@ export {
   type Root,
   type Totals,
 } from "./manifest.ts";
-export type { OffsetSpan, Part } from "./part.ts";
+export { hasSize, isWhole, type OffsetSpan, type Part } from "./part.ts";
 export { lakeRows } from "./rows.ts";
+export { readSessionEvents, type SessionEvent, type SessionEvents, type SessionQuery, type SessionSource } from "./session_events.ts";
 export { columnsOf, hourOf, type Table, tables } from "./schema.ts";
 export { selectParts, TABLES_FILE, writeTables } from "./tables.ts";
 export { type Finding, type Verified, verifyLake, type VerifyOptions } from "./verify.ts";

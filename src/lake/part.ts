@@ -2,7 +2,7 @@
 // What always holds: what is told of a file (rows, times, offsets, sha-256) was taken from what was written into it.
 
 import { join } from "node:path";
-import { ASIDE, moveInto } from "./atomic_file.ts";
+import { ASIDE, fingerprint, moveInto } from "./atomic_file.ts";
 import type { Duck } from "./duckdb.ts";
 import type { Group, Run } from "./gather.ts";
 import { writeParquet } from "./parquet.ts";
@@ -31,6 +31,24 @@ export interface Part {
   readonly sequence: number;
   /** Wall clock, ms since the epoch. */
   readonly created: number;
+}
+
+/** Whether a part file is there with as many bytes as the manifest says: quick, and no proof. */
+export async function hasSize(lakeFolder: string, { file, bytes }: Part): Promise<boolean> {
+  try {
+    return (await Deno.stat(join(lakeFolder, file))).size === bytes;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a part file's bytes are as the manifest says. Reads them all. */
+export async function isWhole(lakeFolder: string, part: Part): Promise<boolean> {
+  try {
+    return await hasSize(lakeFolder, part) && (await fingerprint(join(lakeFolder, part.file))).sha256 === part.sha256;
+  } catch {
+    return false;
+  }
 }
 
 let written = 0;

@@ -152,6 +152,11 @@ export class SampleShop {
     }
   }
 
+  /** The beginning of the slot that a row is in, ms since the epoch: the rows of earlier slots have smaller numbers. */
+  static slotStart(row: number): number {
+    return Math.floor(row / SLOT_ROWS) * SLOT_MS;
+  }
+
   /** The sessions of bots that have an event in [from, to), by their beginning. */
   *bots(from: number, to: number): Generator<BotSession> {
     checkStretch(from, to);

@@ -4,13 +4,15 @@
 
 import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
-import { type Anomaly, type AnomalyStatus, type AnomalyType, anomalyTypes } from "../detect/anomaly.ts";
+import { type Anomaly, type AnomalyStatus, type AnomalyType, anomalyTypes, type FeedbackVerdict } from "../detect/anomaly.ts";
 import type { Severity } from "../detect/verdict.ts";
 import type { AnomalyEffect } from "../engine/effects.ts";
+import { LIVE } from "../event/batch.ts";
 import { compareIds, idOut } from "../event/code.ts";
 import { limits } from "../limits.ts";
 import { commit } from "./commit.ts";
 import { stateKeys } from "./keys.ts";
+import { Outbox } from "./outbox.ts";
 import { Turns } from "./turns.ts";
 
 /** What KV holds of an anomaly. Times in ms; evidence: [event time, item, offset]. */
@@ -50,10 +52,19 @@ export interface AnomalyQuery {
   readonly after?: readonly [number, string];
 }
 
+/** What lists of sessions need of an anomaly. Times in ms. */
+export type AnomalyFacts = Readonly<Pick<Stored, "session" | "type" | "status" | "start" | "end" | "severity" | "score" | "reason">>;
+
 export interface Page<T> {
   readonly items: readonly T[];
   /** Where the next page begins, or null when there is none. */
   readonly next: readonly [number, string] | null;
+}
+
+/** A change of an anomaly that is committed. feed: its number; they go up by one, over restarts too. */
+export interface AnomalyChange {
+  readonly feed: number;
+  readonly anomaly: Anomaly;
 }
 
 const HOUR_MS = 3_600_000;
@@ -73,17 +84,25 @@ export class AnomalyStore {
   readonly #hours = new Map<number, number>();
   #feed = 0;
   #kept = 0;
-  /** Told of every change once it is committed. */
-  onChange: ((change: { feed: number; anomaly: Anomaly }) => void) | null = null;
+  readonly #listeners = new Set<(change: AnomalyChange) => void>();
+
+  /** What a person has said of a session: shown with its anomalies and never stored in them, so that it is always the newest word. */
+  verdictOf: (session: string) => FeedbackVerdict | null = () => null;
 
   #uncertain = false;
   /** Partitions share the counts and the feed's number, so their commits come one after the other. */
   readonly #turns = new Turns();
 
-  private constructor(private readonly kv: Deno.Kv, private readonly clock: Clock, private readonly most: number) {}
+  private constructor(
+    private readonly kv: Deno.Kv,
+    private readonly clock: Clock,
+    private readonly most: number,
+    private readonly outbox: Outbox | null,
+  ) {}
 
-  static async open(kv: Deno.Kv, clock: Clock, most: number = limits.anomaliesMax): Promise<AnomalyStore> {
-    const store = new AnomalyStore(kv, clock, most);
+  /** outbox: where confirmed anomalies of the live lane are put besides, or null. */
+  static async open(kv: Deno.Kv, clock: Clock, most: number = limits.anomaliesMax, outbox: Outbox | null = null): Promise<AnomalyStore> {
+    const store = new AnomalyStore(kv, clock, most, outbox);
     await store.#load();
     return store;
   }
@@ -110,6 +129,7 @@ export class AnomalyStore {
       await this.#turns.take(() => this.#applySome(partition, fresh.slice(from, to)));
       from = to;
     }
+    await this.outbox?.trim();
   }
 
   /** Effects that are not stored yet. */
@@ -158,8 +178,11 @@ export class AnomalyStore {
     sets.push({ key: stateKeys.feed(), value: this.#feed + changed.size });
     const kept = this.#kept + [...changed.values()].filter(({ isNew }) => isNew).length;
     sets.push({ key: stateKeys.anomaliesKept(), value: kept });
+    const news = this.#news([...changed.values()].map(({ stored }) => stored), now);
+    sets.push(...news.map(Outbox.entry));
+    const write = () => commit(this.kv, { sets });
     this.#uncertain = true;
-    await commit(this.kv, { sets });
+    await (news.length > 0 ? this.outbox!.add(news.map(({ number }) => number), write) : write());
     this.#uncertain = false;
     this.#applied.set(partition, { offset, ordinal });
     this.#types = types;
@@ -170,8 +193,34 @@ export class AnomalyStore {
       if (stored.status === "provisional") this.#open.set(stored.id, { detected: stored.detected });
       else this.#open.delete(stored.id);
       this.#feed++;
-      this.onChange?.({ feed: this.#feed, anomaly: toAnomaly(stored) });
+      if (this.#listeners.size === 0) continue;
+      const change = { feed: this.#feed, anomaly: this.#shown(stored) };
+      for (const listener of this.#listeners) listener(change);
     }
+  }
+
+  /** Of changes that take the feed's next numbers, what others are to be told. A replay of old files alarms nobody. now: ms. */
+  #news(changes: readonly Stored[], now: number): { number: number; start: number; id: string; confirmedAt: number }[] {
+    if (this.outbox === null) return [];
+    return changes.map(({ start, id, status, lane }, i) => ({ number: this.#feed + 1 + i, start, id, confirmedAt: now, status, lane }))
+      .filter(({ status, lane }) => status === "confirmed" && lane === LIVE);
+  }
+
+  /** One anomaly, or null. start: its window's, ms. */
+  async get(start: number, id: string): Promise<Anomaly | null> {
+    const { value } = await this.kv.get<Stored>(stateKeys.anomaly(start, id));
+    return value === null ? null : this.#shown(value);
+  }
+
+  /** Tells a listener of every change once it is committed, until the function that is returned is called. It must not throw. */
+  subscribe(listener: (change: AnomalyChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Number of the newest change; 0 before the first. */
+  get feed(): number {
+    return this.#feed;
   }
 
   /** Anomalies of any status that are kept. */
@@ -239,7 +288,7 @@ export class AnomalyStore {
       if (items.length === query.limit || scanned === SCANNED_MAX) return { items, next: last };
       scanned++;
       last = place;
-      if (matches(stored, query)) items.push(toAnomaly(stored));
+      if (matches(stored, query)) items.push(this.#shown(stored));
     }
     return { items, next: null };
   }
@@ -270,6 +319,31 @@ export class AnomalyStore {
     }
   }
 
+  #shown(stored: Stored): Anomaly {
+    return toAnomaly(stored, this.verdictOf(stored.session));
+  }
+
+  /** Anomalies of any status whose windows start from `since` (included) to `until` (not), newest window first. Times in ms. */
+  async *within(since: number, until: number): AsyncGenerator<AnomalyFacts> {
+    const range = { start: stateKeys.anomaly(since, ""), end: stateKeys.anomaly(until, "") };
+    for await (const { value } of this.kv.list<Stored>(range, { reverse: true, batchSize: 200 })) yield value;
+  }
+
+  /** The stretches of `stepMs`, by their start in ms, in which windows of a session's anomalies start: newest first, `most` at the most. */
+  async startsOf(session: string, stepMs: number, most: number): Promise<number[]> {
+    const starts: number[] = [];
+    let end = stateKeys.anomalyOfSession(session, Infinity, "");
+    while (starts.length < most) {
+      const newest = this.kv.list({ prefix: stateKeys.anomaliesOfSession(session), end }, { reverse: true, limit: 1 });
+      const { done, value } = await newest.next();
+      if (done) break;
+      const start = Math.floor((value.key[2] as number) / stepMs) * stepMs;
+      starts.push(start);
+      end = stateKeys.anomalyOfSession(session, start, "");
+    }
+    return starts;
+  }
+
   /** Every anomaly with one of `statuses`, by window start, then session, then type. */
   async *all(statuses: readonly AnomalyStatus[]): AsyncGenerator<Anomaly> {
     let group: Stored[] = [];
@@ -277,12 +351,12 @@ export class AnomalyStore {
       group.sort((a, b) => compareIds(a.session, b.session) || (a.type < b.type ? -1 : a.type > b.type ? 1 : a.id < b.id ? -1 : 1));
     for await (const { value } of this.kv.list<Stored>({ prefix: stateKeys.anomalies() }, { batchSize: 200 })) {
       if (group.length > 0 && group[0].start !== value.start) {
-        for (const stored of ordered()) yield toAnomaly(stored);
+        for (const stored of ordered()) yield this.#shown(stored);
         group = [];
       }
       if (statuses.includes(value.status)) group.push(value);
     }
-    for (const stored of ordered()) yield toAnomaly(stored);
+    for (const stored of ordered()) yield this.#shown(stored);
   }
 
   /** Window start of the newest anomaly, ms, or null when there is none. */
@@ -314,7 +388,7 @@ export function anomalyId({ rule, lane, session, windowStart }: Pick<AnomalyEffe
 
 /** The record of an effect that is not stored. detectedAt: ms. */
 export function anomalyOf(effect: AnomalyEffect, detectedAt: number): Anomaly {
-  return toAnomaly(toStored(anomalyId(effect), effect, detectedAt));
+  return toAnomaly(toStored(anomalyId(effect), effect, detectedAt), null);
 }
 
 /** Orders anomalies by window start, then session, then type. */
@@ -356,7 +430,7 @@ function toStored(id: string, effect: AnomalyEffect, detected: number): Stored {
   };
 }
 
-function toAnomaly(stored: Stored): Anomaly {
+function toAnomaly(stored: Stored, feedback: FeedbackVerdict | null): Anomaly {
   return {
     anomaly_id: stored.id,
     session_id: idOut(stored.session),
@@ -374,6 +448,7 @@ function toAnomaly(stored: Stored): Anomaly {
     score: stored.score,
     reason: stored.reason,
     lane: stored.lane,
+    feedback,
     evidence: stored.evidence.map(([time, item, offset]) => ({
       timestamp: iso(time),
       kind: "click" as const,

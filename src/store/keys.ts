@@ -39,8 +39,17 @@ export const stateKeys = {
   anomaliesKept: () => ["anomalies_kept"],
   anomalyHour: (hour: number) => ["anomaly_hour", hour],
   anomalyHours: () => ["anomaly_hour"],
+  /** What a person said of a session: { verdict, at }. And how often that changed for an hour of window start: a number. */
+  feedback: (session: string) => ["feedback", session],
+  allFeedback: () => ["feedback"],
+  feedbackHour: (hour: number) => ["feedback_hour", hour],
+  feedbackHours: () => ["feedback_hour"],
   /** Next number of the live feed. */
   feed: () => ["feed"],
+  /** What waits to be sent, by the feed's number of the change; and what became of all that was. */
+  webhookMessage: (number: number) => ["webhook", number],
+  webhookMessages: () => ["webhook"],
+  webhookCounts: () => ["webhook_counts"],
 
   /** A page of late events, by arrival and offset of its first. -> LateEffect[] */
   lateEvent: (arrival: number, partition: number, offset: number) => ["late", arrival, partition, offset],
@@ -91,6 +100,8 @@ export const stateKeys = {
   runTry: (number: number) => ["run_try", number],
   runTries: () => ["run_try"],
   runNumber: () => ["run_number"],
+  /** Somebody cleared the sample shop, and it is not made again: { at }. */
+  sampleCleared: () => ["sample_cleared"],
   /** Who runs day jobs now: { holder, until }. */
   jobLease: () => ["job_lease"],
 };

@@ -36,22 +36,39 @@ export class Admission {
       throw new GuardianError("overloaded", `Cannot take this request: ${why}`, { retryAfterS: RETRY_AFTER_S });
     }
     this.#requests++;
-    let held = 0, left = false;
-    return {
-      hold: (bytes) => {
-        if (this.#bytes + bytes > this.bytesMax) {
-          const why = `requests that are under way hold ${this.#bytes} bytes, of ${this.bytesMax} at the most; send it again in a moment`;
-          throw new GuardianError("overloaded", `Cannot take this request: ${why}`, { retryAfterS: RETRY_AFTER_S });
-        }
-        this.#bytes += bytes;
-        held += bytes;
-      },
-      [Symbol.dispose]: () => {
-        if (left) return;
-        left = true;
-        this.#requests--;
-        this.#bytes -= held;
-      },
-    };
+    return new Share(this);
+  }
+
+  /** Counts bytes in, for a ticket. Throws `overloaded`. */
+  hold(bytes: number): void {
+    if (this.#bytes + bytes > this.bytesMax) {
+      const why = `requests that are under way hold ${this.#bytes} bytes, of ${this.bytesMax} at the most; send it again in a moment`;
+      throw new GuardianError("overloaded", `Cannot take this request: ${why}`, { retryAfterS: RETRY_AFTER_S });
+    }
+    this.#bytes += bytes;
+  }
+
+  /** Counts a request and its bytes out. */
+  leave(bytes: number): void {
+    this.#requests--;
+    this.#bytes -= bytes;
+  }
+}
+
+class Share implements Ticket {
+  #held = 0;
+  #left = false;
+
+  constructor(private readonly of: Admission) {}
+
+  hold(bytes: number): void {
+    this.of.hold(bytes);
+    this.#held += bytes;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.of.leave(this.#held);
   }
 }

@@ -5,7 +5,10 @@ import { constants, createGunzip } from "node:zlib";
 import { GuardianError, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Ticket } from "./admission.ts";
-import { watched } from "./slow_bodies.ts";
+import { type Watched, watched } from "./slow_bodies.ts";
+
+/** Bodies up to this length are read into one buffer, which is there before they are: so long that those of all requests have room. */
+const WHOLE_BYTES_MAX = limits.requestBytesInFlightMax / limits.requestsInFlightMax;
 
 /** truncated: the body was packed and broke off. */
 export interface Body {
@@ -38,11 +41,59 @@ export async function readBody(request: Request, ticket: Ticket, given: Partial<
   if (encoding !== "identity" && encoding !== "gzip" && encoding !== "x-gzip") {
     throw new GuardianError("unsupported_media_type", `Cannot unpack a body of the encoding "${encoding}": send it as gzip, or as it is`);
   }
-  if (Number(request.headers.get("content-length")) > sentMax) throw tooLarge(sentMax, "");
-  if (request.body === null) return { bytes: new Uint8Array(0), truncated: false };
-  return encoding === "identity"
-    ? { bytes: await gather(received(request.body, bounds), ticket), truncated: false }
-    : await unpack(received(request.body, bounds), ticket, decodedMax);
+  const length = Number(request.headers.get("content-length"));
+  if (length > sentMax) throw tooLarge(sentMax, "");
+  const { body } = request;
+  if (body === null) return { bytes: new Uint8Array(0), truncated: false };
+  if (encoding !== "identity") return await unpack(received(body, bounds), ticket, decodedMax);
+  const reader = length > 0 && length <= WHOLE_BYTES_MAX ? wholeReader(body) : null;
+  if (reader !== null) return { bytes: await readWhole(reader, length, bounds, ticket), truncated: false };
+  return { bytes: await gather(received(body, bounds), ticket), truncated: false };
+}
+
+/** A reader that fills a buffer of ours, or null: not every body has one. */
+function wholeReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | null {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch {
+    return null;
+  }
+}
+
+/** A body of known length, straight into a buffer of that size. The server holds a body to the length that it names. */
+async function readWhole(reader: ReadableStreamBYOBReader, length: number, bounds: BodyLimits, ticket: Ticket): Promise<Uint8Array> {
+  const watch = watched(bounds.stallMs, bounds.readMs, () => reader.cancel().catch(() => {}));
+  let at = 0;
+  try {
+    ticket.hold(length);
+    let buffer = new Uint8Array(length);
+    while (at < length) {
+      const { done, value } = await pieceOf(reader.read(at === 0 ? buffer : buffer.subarray(at)), watch);
+      // The buffer changes hands with each read.
+      if (value !== undefined) buffer = new Uint8Array(value.buffer);
+      if (done) break;
+      at += value!.length;
+    }
+    return at === length ? buffer : buffer.subarray(0, at);
+  } finally {
+    watch.end();
+    if (at < length) reader.cancel().catch(() => {});
+  }
+}
+
+/** What a read gives. Throws when the body did not come, or not in time. */
+async function pieceOf<T>(read: Promise<T>, watch: Watched): Promise<T> {
+  let piece: T;
+  try {
+    piece = await read;
+  } catch (cause) {
+    throw new GuardianError("bad_request", `Cannot read the body: it did not arrive whole (${reasonOf(cause)}); send it again`, { cause });
+  }
+  if (watch.gaveUp !== null) {
+    throw new GuardianError("request_timeout", `Cannot read the body: ${watch.gaveUp}; send it in smaller parts`);
+  }
+  watch.piece();
+  return piece;
 }
 
 async function gather(chunks: AsyncIterable<Uint8Array>, ticket: Ticket): Promise<Uint8Array> {
@@ -61,16 +112,8 @@ async function* received(body: ReadableStream<Uint8Array>, { sentMax, stallMs, r
   const watch = watched(stallMs, readMs, () => reader.cancel().catch(() => {}));
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch((cause) => {
-        throw new GuardianError("bad_request", `Cannot read the body: it did not arrive whole (${reasonOf(cause)}); send it again`, {
-          cause,
-        });
-      });
-      if (watch.gaveUp !== null) {
-        throw new GuardianError("request_timeout", `Cannot read the body: ${watch.gaveUp}; send it in smaller parts`);
-      }
+      const { done, value } = await pieceOf(reader.read(), watch);
       if (done) return;
-      watch.piece();
       bytes += value.length;
       if (bytes > sentMax) throw tooLarge(sentMax, "");
       yield value;

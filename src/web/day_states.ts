@@ -61,7 +61,8 @@ export class DayStates {
   }
 }
 
-function stateOfDay(scene: Scene, date: string): DayState {
+/** How the figures of a day stand that has some. */
+export function stateOfDay(scene: Scene, date: string): DayState {
   const runs = jobsPerDay.map((job) => ({ job, run: scene.runs.get(date, job) }));
   if (runs.some(({ run }) => run?.state === "running")) return "running";
   const first = runs.filter(({ job }) => dayJobs[job].dependsOn.length === 0);

@@ -4,6 +4,7 @@
 import { type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { kindOf } from "../errors.ts";
+import { dataOfAnswer, dataOfRequest } from "./data_of.ts";
 import { pathOf, queryOf } from "./parameters.ts";
 import { exampleOf, PROBLEM_TYPE, type ProblemCode, problemSchema } from "./problem.ts";
 import type { Service } from "./service.ts";
@@ -29,6 +30,18 @@ export interface Call<Query, Path> {
   readonly path: Path;
 }
 
+/** A status, and what is answered as JSON. */
+export interface DirectAnswer {
+  readonly status: number;
+  readonly json: unknown;
+}
+
+/**
+ * Answers a request that has no parameters, as `handle` would. For what comes many thousand times a second: the way there through the router
+ * costs as much as taking a small body.
+ */
+export type Direct = (request: Request, service: Service) => Promise<DirectAnswer>;
+
 interface Definition<Query extends z.ZodObject, Path extends z.ZodObject> {
   readonly method: "get" | "post";
   readonly path: string;
@@ -36,6 +49,8 @@ interface Definition<Query extends z.ZodObject, Path extends z.ZodObject> {
   readonly summary: string;
   readonly description: string;
   readonly query?: Query;
+  /** Whatever its query says is not for the server: a page reads it from its own address. */
+  readonly anyQuery?: boolean;
   readonly params?: Path;
   readonly headers?: z.ZodObject;
   readonly body?: NonNullable<RouteConfig["request"]>["body"];
@@ -47,6 +62,9 @@ interface Definition<Query extends z.ZodObject, Path extends z.ZodObject> {
   readonly open?: boolean;
   /** Answered while the server shuts down. */
   readonly whileDraining?: boolean;
+  /** Answered of the own folder while a sample is shown, too: what takes events, and what is about the server. */
+  readonly ownAlways?: boolean;
+  readonly direct?: Direct;
   readonly handle: (call: Call<z.infer<Query>, z.infer<Path>>) => Response | Promise<Response>;
 }
 
@@ -55,8 +73,10 @@ export interface Endpoint {
   readonly path: string;
   readonly open: boolean;
   readonly whileDraining: boolean;
+  readonly ownAlways: boolean;
   readonly answers: Readonly<Record<number, readonly Answer[]>>;
   readonly problems: readonly ProblemCode[];
+  readonly direct?: Direct;
   /** For OpenAPI. */
   readonly config: RouteConfig;
   readonly handle: (c: Context, service: Service) => Response | Promise<Response>;
@@ -72,7 +92,9 @@ const LINK = {
 export function endpoint<Query extends z.ZodObject = typeof nothing, Path extends z.ZodObject = typeof nothing>(
   definition: Definition<Query, Path>,
 ): Endpoint {
-  const { method, path, tag, summary, description, query, params, headers, body, open = false, whileDraining = false } = definition;
+  const { method, path, tag, summary, description, query, params, body } = definition;
+  const { open = false, whileDraining = false, ownAlways = false, direct } = definition;
+  const headers = ownAlways ? definition.headers : (definition.headers ?? nothing).extend(dataOfRequest);
   const problems = [...new Set([...anyRequest, ...(method === "post" ? ["cross_site" as const] : []), ...definition.problems])];
   const answers = Object.fromEntries(
     Object.entries(definition.answers).map(([status, given]) => [status, [given].flat() as readonly Answer[]]),
@@ -85,17 +107,17 @@ export function endpoint<Query extends z.ZodObject = typeof nothing, Path extend
     description,
     operationId: operationId(method, path),
     request: { query, params, headers, body },
-    responses: { ...answersIn(answers), ...problemsIn(problems, answers) },
+    responses: { ...answersIn(answers, ownAlways ? {} : dataOfAnswer), ...problemsIn(problems, answers) },
     security: open ? [] : [{ token: [] }],
   };
   const handle = (c: Context, service: Service) =>
     definition.handle({
       c,
       service,
-      query: queryOf(c, query ?? nothing) as z.infer<Query>,
+      query: (definition.anyQuery ? {} : queryOf(c, query ?? nothing)) as z.infer<Query>,
       path: pathOf(c, params ?? nothing) as z.infer<Path>,
     });
-  return { method, path, open, whileDraining, answers, problems, config, handle };
+  return { method, path, open, whileDraining, ownAlways, answers, problems, direct, config, handle };
 }
 
 /** `get_anomalies_session_id` */
@@ -103,7 +125,11 @@ function operationId(method: string, path: string): string {
   return [method, ...path.split(/[^a-z0-9_]+/)].filter((part) => part !== "").join("_");
 }
 
-function answersIn(answers: Readonly<Record<number, readonly Answer[]>>): RouteConfig["responses"] {
+/** also: headers of all of them, each with what it tells. */
+function answersIn(
+  answers: Readonly<Record<number, readonly Answer[]>>,
+  also: Readonly<Record<string, string>> = {},
+): RouteConfig["responses"] {
   return Object.fromEntries(
     Object.entries(answers).map(([status, some]) => {
       const content = Object.fromEntries(
@@ -112,13 +138,13 @@ function answersIn(answers: Readonly<Record<number, readonly Answer[]>>): RouteC
           { schema: schema!, ...(example === undefined ? {} : { example }) },
         ]),
       );
-      const told = Object.entries(Object.assign({}, ...some.map(({ headers }) => headers)) as Record<string, string>);
+      const told = Object.entries(Object.assign({}, also, ...some.map(({ headers }) => headers)) as Record<string, string>);
       const headers = {
         ...some.some(({ paged }) => paged) ? LINK : {},
         ...Object.fromEntries(told.map(([name, description]) => [name, { schema: { type: "string" as const }, description }])),
       };
-      const also = Object.keys(headers).length > 0 ? { headers } : {};
-      return [status, { description: some.map(({ means }) => means).join(". "), ...also, content }];
+      const known = Object.keys(headers).length > 0 ? { headers } : {};
+      return [status, { description: some.map(({ means }) => means).join(". "), ...known, content }];
     }),
   );
 }

@@ -20,7 +20,7 @@ export function tagged(c: Context, content: string | Uint8Array<ArrayBuffer>, he
 }
 
 /** Whether an If-None-Match header names `etag`, by the weak comparison. */
-function isHeld(given: string | undefined, etag: string): boolean {
+export function isHeld(given: string | undefined, etag: string): boolean {
   if (given === undefined) return false;
   return given.trim() === "*" || given.split(",").some((one) => one.trim().replace(/^W\//, "") === etag);
 }

@@ -1,6 +1,7 @@
 // The description of the API, made from the endpoints: OpenAPI 3.1.
 
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { liveBriefSchema } from "../live/figures.ts";
 import { VERSION } from "../version.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -9,12 +10,14 @@ export type OpenApiDocument = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
 const TAGS = [
   { name: "Events", description: "The way in" },
   { name: "Anomalies", description: "What was found" },
+  { name: "Live", description: "What happens, as it happens" },
   { name: "Days", description: "Counted days: figures, funnel, sums" },
   { name: "Items", description: "What sold and what was looked at" },
   { name: "Jobs", description: "What counts the days, and when" },
   { name: "Export", description: "Tables as files" },
   { name: "Refused and late", description: "What was not taken, and what came too late" },
   { name: "Replay", description: "Recorded files over HTTP, as the command `replay --url` sends them" },
+  { name: "Dashboard", description: "Pages for people" },
   { name: "Operation", description: "For who runs it" },
   { name: "About", description: "What it is and how it is" },
 ];
@@ -33,6 +36,8 @@ export function describe(endpoints: readonly Endpoint[]): OpenApiDocument {
     description: "The token that the server was started with. Without one it listens on loopback alone, and asks for none",
   });
   for (const { config } of endpoints) app.openAPIRegistry.registerPath(config);
+  // No answer of its own, but part of a stream.
+  app.openAPIRegistry.register("LiveBrief", liveBriefSchema);
   return app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: { title: "Clickstream Guardian", version: VERSION, description: DESCRIPTION, license: { name: "MIT" } },

@@ -3,11 +3,15 @@
 import type { Days } from "../../jobs/mod.ts";
 import type { Clock } from "../clock.ts";
 import type { Guardian } from "../guardian.ts";
+import { Feed } from "../live/feed.ts";
 import type { LogLine } from "../log_line.ts";
 import { LocalSink } from "../source/local_sink.ts";
 import { Admission } from "./admission.ts";
 import type { Access } from "./access.ts";
+import { DashboardFiles } from "./dashboard_files.ts";
 import { DayStates } from "./day_states.ts";
+import type { SampleSite } from "./sample_site.ts";
+import { shownRun } from "./shown_run.ts";
 
 export interface Service {
   readonly guardian: Guardian;
@@ -17,10 +21,15 @@ export interface Service {
   readonly logLine: LogLine;
   readonly access: Access;
   readonly admission: Admission;
+  readonly dashboard: DashboardFiles;
+  /** Tells clients what happens; to be closed before the server and the guardian stop. */
+  readonly feed: Feed;
   /** Where rows of replayed sources go. */
   readonly replays: LocalSink;
   /** How far ahead of the clock an event may be, ms. */
   readonly futureMs: number;
+  /** What is shown while the folder is empty, or null where nothing is. */
+  readonly sample: SampleSite | null;
   /** Monotonic time of the start, ms. */
   readonly startedAt: number;
   /** From when it is true, new requests are turned away. */
@@ -37,9 +46,15 @@ export interface ServiceOptions {
   readonly access: Access;
   readonly futureMs: number;
   readonly admission?: Admission;
+  readonly sample?: SampleSite;
+  readonly dashboard?: DashboardFiles;
 }
 
-export function makeService({ guardian, days, clock, admission = new Admission(), ...rest }: ServiceOptions): Service {
-  const dayStates = new DayStates(days), replays = new LocalSink(guardian);
-  return { guardian, days, dayStates, clock, admission, ...rest, replays, startedAt: clock.monotonic(), draining: false, underWay: 0 };
+export function makeService(options: ServiceOptions): Service {
+  const { guardian, days, clock, admission = new Admission(), dashboard = new DashboardFiles(), sample = null, ...rest } = options;
+  const dayStates = new DayStates(days), replays = new LocalSink(guardian), startedAt = clock.monotonic();
+  const feed = new Feed({ anomalies: guardian.anomalies, clock, figures: () => guardian.shop.brief() });
+  days.onRun = (run) => feed.publish("run", shownRun(run));
+  const parts = { guardian, days, dayStates, clock, admission, dashboard, feed, sample, replays };
+  return { ...rest, ...parts, startedAt, draining: false, underWay: 0 };
 }

@@ -1,5 +1,6 @@
 // Gives up on bodies that come in too slowly: the server itself never does. One timer looks after all of them, for a timer a request would
-// cost more than many a request; so a body gets up to one look longer than its time.
+// cost more than many a request; so a body gets up to one look longer than its time. It stops at a look that finds no body, and keeps no
+// process from ending: whoever reads a body does.
 
 const LOOK_MS = 250;
 
@@ -10,8 +11,9 @@ export class Watched {
   readonly #endsAt: number;
 
   constructor(private readonly stallMs: number, private readonly readMs: number, private readonly cancel: () => void) {
-    this.#endsAt = performance.now() + readMs;
-    this.piece();
+    const now = performance.now();
+    this.#endsAt = now + readMs;
+    this.#stallsAt = now + stallMs;
   }
 
   /** A piece has come. */
@@ -22,9 +24,6 @@ export class Watched {
   /** All of it has come, or nobody wants it any more. */
   end(): void {
     bodies.delete(this);
-    if (bodies.size > 0) return;
-    clearInterval(timer);
-    timer = undefined;
   }
 
   look(now: number): void {
@@ -41,6 +40,14 @@ let timer: ReturnType<typeof setInterval> | undefined;
 export function watched(stallMs: number, readMs: number, cancel: () => void): Watched {
   const body = new Watched(stallMs, readMs, cancel);
   bodies.add(body);
-  timer ??= setInterval(() => bodies.forEach((each) => each.look(performance.now())), LOOK_MS);
+  if (timer === undefined) Deno.unrefTimer(timer = setInterval(lookAtAll, LOOK_MS));
   return body;
+}
+
+function lookAtAll(): void {
+  const now = performance.now();
+  for (const body of bodies) body.look(now);
+  if (bodies.size > 0) return;
+  clearInterval(timer);
+  timer = undefined;
 }

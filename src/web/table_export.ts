@@ -5,12 +5,12 @@
 import { join } from "node:path";
 import { dayAfter, type Days, resultFile, resultTables, type Zone } from "../../jobs/mod.ts";
 import type { Anomaly } from "../detect/anomaly.ts";
-import { isWhole } from "../../jobs/day_input.ts";
 import { GuardianError } from "../errors.ts";
 import { ASIDE, exists } from "../lake/atomic_file.ts";
-import { allParts, Duck, literal, readManifest, selectParts, type Table, tables } from "../lake/mod.ts";
+import { allParts, Duck, isWhole, literal, readManifest, selectParts, type Table, tables } from "../lake/mod.ts";
 import { limits } from "../limits.ts";
 import type { AnomalyStore } from "../store/anomalies.ts";
+import { FORMULA } from "./csv.ts";
 
 export const exportFormats = ["parquet", "csv", "json", "ndjson"] as const;
 export type ExportFormat = (typeof exportFormats)[number];
@@ -87,7 +87,7 @@ function written({ name, type }: ExportColumn, format: ExportFormat): string {
   if (format === "csv") {
     if (type !== "VARCHAR" && type !== "JSON") return column;
     const text = `${column}::VARCHAR`;
-    return `CASE WHEN regexp_matches(${text}, '^[=+@\\t\\r-]') THEN '''' || ${text} ELSE ${text} END AS ${column}`;
+    return `CASE WHEN regexp_matches(${text}, ${literal(FORMULA)}) THEN '''' || ${text} ELSE ${text} END AS ${column}`;
   }
   if (ID_COLUMNS.includes(name) && type === "VARCHAR") {
     const canonical = `regexp_full_match(${column}, '0|[1-9][0-9]{0,15}') AND TRY_CAST(${column} AS BIGINT) <= 9007199254740991`;
@@ -168,6 +168,7 @@ async function selectAnomalies({ anomalies, zone }: ExportFrom, { from, to }: Ex
     score: "DOUBLE",
     reason: "VARCHAR",
     lane: "VARCHAR",
+    feedback: "VARCHAR",
     evidence: "JSON",
   };
   const columns = Object.entries(types).map(([name, type]) => `${name}: ${literal(type)}`).join(", ");

@@ -73,3 +73,24 @@ Deno.test("a file that cannot be read is refused, unless nobody asked for it", (
   assert.match(refused(() => load({}, {}, "{")), /one JSON object/);
   assert.match(refused(() => load({}, {}, "[]")), /no JSON object/);
 });
+
+Deno.test("a webhook's URL has no user in it, and one that is refused is not repeated", () => {
+  for (const url of ["https://shop.example/hooks/1?key=2", "http://127.0.0.1:9/", "http://intranet"]) {
+    assert.equal(load({ webhookUrl: url }, {}).webhookUrl, url);
+  }
+  for (const url of ["https://me:hunter2@shop.example/", "https://me@shop.example/", "ftp://shop.example/", "shop.example", ""]) {
+    const message = refused(() => load({ webhookUrl: url }, {}));
+    assert.match(message, /--webhook-url: it must be an http or https URL without user and password/);
+    assert.doesNotMatch(message, /hunter2|me@/);
+  }
+});
+
+Deno.test("a webhook's secret is held to its form, and never shown", () => {
+  const secret = (bytes: number) => `whsec_${btoa("x".repeat(bytes))}`;
+  for (const bytes of [24, 64]) assert.equal(load({}, { GUARDIAN_WEBHOOK_SECRET: secret(bytes) }).webhookSecret, secret(bytes));
+  for (const wrong of [secret(23), secret(65), secret(32).slice(6), "whsec_no base64 at all, is it"]) {
+    const message = refused(() => load({}, { GUARDIAN_WEBHOOK_SECRET: wrong }));
+    assert.match(message, /GUARDIAN_WEBHOOK_SECRET: it must be whsec_.*openssl rand -base64 32/);
+    assert.ok(!message.includes(wrong));
+  }
+});

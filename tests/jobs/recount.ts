@@ -106,9 +106,18 @@ interface Selling {
   revenue: bigint;
 }
 
-function ranked(sellings: Selling[], most: number): (Selling & { rank: number; ratio: number })[] {
+type Ranked = Selling & { rank: number; ratio: number };
+
+function ranked(sellings: Selling[]): Ranked[] {
   sellings.sort((a, b) => a.revenue < b.revenue ? 1 : a.revenue > b.revenue ? -1 : b.clicks - a.clicks || compareIds(a.name, b.name));
-  return sellings.slice(0, most).map((one, i) => ({ ...one, rank: i + 1, ratio: exactShare(one.purchases, one.clicks, 6) }));
+  return sellings.map((one, i) => ({ ...one, rank: i + 1, ratio: exactShare(one.purchases, one.clicks, 6) }));
+}
+
+/** Those that are among the first by revenue, by clicks or by purchases. */
+function firstByAny(all: readonly Ranked[], most: number): Ranked[] {
+  const firstBy = (figure: "clicks" | "purchases") => all.toSorted((a, b) => b[figure] - a[figure] || a.rank - b.rank).slice(0, most);
+  const kept = new Set([...all.slice(0, most), ...firstBy("clicks"), ...firstBy("purchases")]);
+  return all.filter((one) => kept.has(one));
 }
 
 export function recountItems(events: readonly ShopEvent[], currency: string, date: string): { items: Figures[]; categories: Figures[] } {
@@ -127,13 +136,13 @@ export function recountItems(events: readonly ShopEvent[], currency: string, dat
     rank,
     click_to_purchase_ratio: ratio,
   });
-  const best = ranked([...items].map(([item, own]) => sellingOf(item, own)), 100);
+  const best = firstByAny(ranked([...items].map(([item, own]) => sellingOf(item, own))), 100);
   const byCategory = Map.groupBy(
     [...items.values()].flat(),
     (event) => event.kind === CLICK ? event.category : itemCategory.get(event.item!) ?? null,
   );
   byCategory.delete(null);
-  const categories = ranked([...byCategory].map(([category, own]) => sellingOf(category!, own)), 20);
+  const categories = ranked([...byCategory].map(([category, own]) => sellingOf(category!, own))).slice(0, 20);
   return {
     items: best.map((one) => ({
       metric_date: date,

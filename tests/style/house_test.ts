@@ -28,7 +28,9 @@ const mayImport: Record<string, readonly string[]> = {
   engine: ["event", "detect", "log", "store"],
   lake: ["event", "log", "store"],
   source: ["event", "detect", "log", "store"],
+  live: ["event", "detect", "log", "store", "engine/words", "engine/sketch"],
   sample: ["event"],
+  notify: ["event", "detect", "store"],
 };
 
 function partOf(path: string): string {

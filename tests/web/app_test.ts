@@ -61,8 +61,11 @@ Deno.test("API says what it is, to programs and to browsers", async () => {
       docs: "/docs",
       redoc: "/redoc",
     });
-    for (const path of ["/", "/docs", "/redoc"]) {
-      const page = await fetch(path, { headers: { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" } });
+    const browser = { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
+    const led = await fetch("/", { headers: browser });
+    assert.deepEqual([led.status, led.headers.get("location"), led.headers.get("vary")], [302, "/dashboard", "Accept"]);
+    for (const path of ["/docs", "/redoc"]) {
+      const page = await fetch(path, { headers: browser });
       assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8", path);
       assert.match(page.headers.get("content-security-policy") ?? "", /default-src 'none'/);
       assert.match(await page.text(), /<(h1|title)>Clickstream Guardian/);

@@ -430,7 +430,7 @@ Deno.test("answers about days hold to their schemas, and tell nothing besides", 
   await withShop(async (lab) => {
     const named: Record<string, string> = { date: DAYS[1], job: "daily_metrics", table: "anomalies", file: "docs.js" };
     const mine = endpoints.filter(({ path }) => /^\/(metrics|items|jobs|export)/.test(path));
-    assert.equal(mine.length, 12);
+    assert.equal(mine.length, 13);
     for (const { method, path, answers } of mine) {
       for (const traffic of path.startsWith("/metrics") || path.startsWith("/items") ? ["all", "humans"] : [null]) {
         const place = path.replace(/\{(.+?)\}/, (_, name) => named[name]) + (traffic === null ? "" : `?traffic=${traffic}`);

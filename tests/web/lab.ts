@@ -6,9 +6,11 @@ import { endpoints } from "../../routes/mod.ts";
 import { systemClock } from "../../src/clock.ts";
 import { Guardian } from "../../src/guardian.ts";
 import type { LogLine } from "../../src/log_line.ts";
+import type { WebhookTarget } from "../../src/notify/webhook.ts";
 import type { Access } from "../../src/web/access.ts";
 import type { Admission } from "../../src/web/admission.ts";
 import { makeApp } from "../../src/web/app.ts";
+import type { DashboardFiles } from "../../src/web/dashboard_files.ts";
 import { makeService, type Service } from "../../src/web/service.ts";
 
 export interface Lab {
@@ -25,6 +27,8 @@ export interface LabOptions {
   readonly access?: Access;
   readonly admission?: Admission;
   readonly timezone?: string;
+  readonly webhook?: WebhookTarget;
+  readonly dashboard?: DashboardFiles;
 }
 
 export const LOOPBACK: Access = { token: null, host: "127.0.0.1" };
@@ -32,22 +36,25 @@ export const LOOPBACK: Access = { token: null, host: "127.0.0.1" };
 /** Runs `work` with a product that is stopped and deleted afterwards. */
 export async function withLab(
   work: (lab: Lab) => Promise<void>,
-  { access = LOOPBACK, admission, timezone = "UTC" }: LabOptions = {},
+  { access = LOOPBACK, admission, timezone = "UTC", dashboard, webhook }: LabOptions = {},
 ): Promise<void> {
   const data = await Deno.makeTempDir({ prefix: "guardian-web-" });
   const lines: Lab["lines"] = [];
   const logLine: LogLine = (_level, event, fields = {}) => lines.push({ event, fields });
-  const guardian = await Guardian.open({ data, clock: systemClock, logLine, partitions: 2 });
+  const guardian = await Guardian.open({ data, clock: systemClock, logLine, partitions: 2, webhook });
   const days = openDays(guardian, { timezone, runAt: "03:00", currency: "EUR" });
+  let close = () => {};
   try {
     guardian.start();
-    const service = makeService({ guardian, days, clock: systemClock, logLine, access, futureMs: 24 * 3_600_000, admission });
+    const service = makeService({ guardian, days, clock: systemClock, logLine, access, futureMs: 24 * 3_600_000, admission, dashboard });
+    close = () => service.feed.close("stopping");
     const app = makeApp(service, endpoints);
     const fetch = (path: string, init?: RequestInit) => Promise.resolve(app.fetch(new Request(`http://localhost${path}`, init)));
     const post: Lab["post"] = (body, headers = {}, query = "") =>
       fetch(`/events${query}`, { method: "POST", body: Array.isArray(body) ? ndjson(body) : body, headers });
     await work({ guardian, service, lines, fetch, post });
   } finally {
+    close();
     await days.close();
     await guardian.stop();
     await Deno.remove(data, { recursive: true });

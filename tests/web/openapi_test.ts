@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { endpoints } from "../../routes/mod.ts";
 import { kindOf } from "../../src/errors.ts";
+import { smallBundle } from "../dashboard/small_bundle.ts";
 import { clicks, closing, withLab } from "./lab.ts";
 
 type Json = Record<string, unknown>;
@@ -61,10 +62,13 @@ Deno.test("OpenAPI refers to what is there", () => {
 });
 
 Deno.test("answers are as their schemas say", async () => {
+  await using bundle = await smallBundle();
   await withLab(async (lab) => {
     await lab.post(clicks("bot", 120, undefined, 50).map((click) => ({ ...click, category: "S" })));
     await lab.post(closing());
     await lab.post([...clicks("late", 1), { nonsense: true }]);
+    const lately = Math.floor(Date.now() / 10_000) * 10_000 - 120_000; // for the blocklist
+    await lab.post([...clicks("fresh bot", 60, lately), ...closing(lately + 90_000)]);
     await lab.guardian.archiver.flush();
     await lab.guardian.caughtUp();
     await lab.service.days.runDay("2014-04-07");
@@ -74,6 +78,7 @@ Deno.test("answers are as their schemas say", async () => {
     const bodies: Record<string, string> = {
       "/events": JSON.stringify([...clicks(1, 2), {}]),
       "/jobs/{job}/runs": JSON.stringify({ date: "2014-04-07" }),
+      "/sessions/{session_id}/feedback": JSON.stringify({ verdict: "bot" }),
       "/sources/{source}/dead_letters": JSON.stringify({ name: "f", rejects: [] }),
     };
     const queries: Record<string, string> = { "/sources/{source}/shift": "?last_event_time=1411992000000" };
@@ -85,19 +90,33 @@ Deno.test("answers are as their schemas say", async () => {
         job: "summary",
         table: "anomalies",
         file: "docs.js",
+        page: "anomalies",
+        asset: bundle.named("main.js"),
       };
       const place = path.replace(/\{(.+?)\}/, (_, name) => named[name]) + (queries[path] ?? "");
       const response = await lab.fetch(place, { method: method.toUpperCase(), body: method === "post" ? bodies[path] ?? "{}" : undefined });
       const type = response.headers.get("content-type")?.split(";")[0];
       const answer = answers[response.status]?.find(({ mediaType = "application/json" }) => mediaType === type);
       assert.ok(answer, `${method} ${path} answered ${response.status} ${type}`);
-      const body = type === "application/json" ? await response.json() : await response.text();
+      const body = type === "application/json"
+        ? await response.json()
+        : type === "text/event-stream"
+        ? await firstOf(response.body!)
+        : await response.text();
       const result = answer.schema!.safeParse(body);
       assert.ok(result.success, `${method} ${path}: ${result.error?.message}`);
       if (Array.isArray(body)) assert.ok(body.length > 0, `${path} has something to show`);
     }
-  });
+  }, bundle);
 });
+
+/** The beginning of a stream that has no end. */
+async function firstOf(body: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = body.getReader();
+  const { value } = await reader.read();
+  await reader.cancel();
+  return new TextDecoder().decode(value);
+}
 
 Deno.test("examples are as their schemas say", () => {
   for (const { path, answers } of endpoints) {

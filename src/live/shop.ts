@@ -1,0 +1,227 @@
+// What goes on in the shop now: follows the live lane of the log in memory alone, and answers from that. Nothing waits for it: where it falls
+// too far behind it goes on at the end, and where it fails it tries again and says so in its answers.
+// It must not know HTTP, nor keep anything on disk.
+
+import type { Clock } from "../clock.ts";
+import type { FeedbackVerdict } from "../detect/anomaly.ts";
+import { reasonOf } from "../errors.ts";
+import { LIVE } from "../event/batch.ts";
+import { formatTimestamp } from "../event/timestamp.ts";
+import { limits } from "../limits.ts";
+import type { EventLog } from "../log/log.ts";
+import type { LogLine } from "../log_line.ts";
+import type { AnomalyStore } from "../store/anomalies.ts";
+import { LiveAnomalies } from "./anomalies.ts";
+import type { LiveBrief, LiveFigures, Scene, Totals, TrafficName } from "./figures.ts";
+import { sessionsShown, topProducts, totals } from "./summary.ts";
+import { LiveWindow } from "./window.ts";
+
+/** ms for which an answer is given again. */
+const FRESH_MS = 1_000;
+const RETRY_MS = 1_000;
+/** How far back from the newest event stored anomalies are read at start. */
+const FLAGGED_MS = 24 * 3_600_000;
+const BRIEF_BUCKETS = 2;
+
+export interface ShopParts {
+  readonly log: Pick<EventLog, "partitions" | "start" | "end" | "read" | "grown">;
+  readonly anomalies: Pick<AnomalyStore, "subscribe" | "list">;
+  readonly clock: Clock;
+  readonly logLine: LogLine;
+  /** What a person has said of a session. */
+  readonly verdictOf: (session: string) => FeedbackVerdict | null;
+}
+
+interface Counted {
+  readonly at: number;
+  readonly scene: Scene;
+  readonly totals: Record<TrafficName, Totals>;
+  readonly figures: Partial<Record<TrafficName, LiveFigures>>;
+}
+
+/** How much is read back at start, how far it may be behind, and how much it holds. */
+const MOST = {
+  startEvents: limits.liveStartEventsMax as number,
+  lagEvents: limits.liveLagEventsMax as number,
+  cells: limits.liveCellsMax as number,
+};
+
+export class LiveShop {
+  readonly #window: LiveWindow;
+  readonly #anomalies: LiveAnomalies;
+  readonly #positions: number[];
+  readonly #unsubscribe: () => void;
+  #skipped = 0;
+  #failing: string | null = null;
+  #counted: Counted | null = null;
+  #hasRead: (() => void)[] = [];
+  #hasEnded = false;
+
+  constructor(
+    private readonly parts: ShopParts,
+    private readonly most = MOST,
+  ) {
+    const { log, anomalies, verdictOf } = parts;
+    this.#window = new LiveWindow(most.cells);
+    this.#anomalies = new LiveAnomalies((session, flagged) => this.#window.setFlagged(session, flagged), verdictOf);
+    this.#unsubscribe = anomalies.subscribe(({ anomaly }) => this.#anomalies.put(anomaly));
+    this.#positions = Array.from({ length: log.partitions }, (_, p) => Math.max(log.start(p), log.end(p) - most.startEvents));
+  }
+
+  /** Follows the log until the signal aborts. Never throws. */
+  async run(signal: AbortSignal): Promise<void> {
+    let hasFlags = false;
+    while (!signal.aborted) {
+      try {
+        await this.#readOn(signal);
+        if (!hasFlags && this.#isCaughtUp) {
+          await this.#readFlags();
+          hasFlags = true;
+        }
+        this.#failing = null;
+        // Nothing comes in between the question and the wait.
+        if (!this.#isCaughtUp) continue;
+        this.#tellRead();
+        await this.parts.log.grown(signal);
+      } catch (failure) {
+        const reason = reasonOf(failure);
+        if (reason !== this.#failing) this.parts.logLine("warn", "live_figures_failing", { reason });
+        this.#failing = reason;
+        await pause(RETRY_MS, signal);
+      }
+    }
+    this.#unsubscribe();
+    this.#hasEnded = true;
+    this.#tellRead();
+  }
+
+  /** Resolves when everything that is in the log now has been read, or reading has ended. */
+  async caughtUp(): Promise<void> {
+    const { log } = this.parts, ends = this.#positions.map((_, p) => log.end(p));
+    while (!this.#hasEnded && this.#positions.some((position, p) => position < ends[p])) {
+      await new Promise<void>((resolve) => this.#hasRead.push(resolve));
+    }
+  }
+
+  /** To be called when a person has judged a session, or taken that back. */
+  judged(session: string): void {
+    this.#anomalies.judged(session);
+  }
+
+  /** Everything about one traffic; counted at most once a second. */
+  figures(traffic: TrafficName): LiveFigures {
+    const { scene, totals, figures } = this.#count(), window = this.#window;
+    return figures[traffic] ??= {
+      traffic,
+      ...scene,
+      ...totals[traffic],
+      top_products: topProducts(window, traffic),
+      rates: window.rates(traffic),
+      sessions_shown: sessionsShown(window, traffic),
+    };
+  }
+
+  /** The least of both traffics that a page needs once a second; counted at most that often. */
+  brief(): LiveBrief {
+    const { scene, totals: { all, humans } } = this.#count(), window = this.#window;
+    return {
+      ...scene,
+      all: { ...all, rates: window.rates("all", BRIEF_BUCKETS) },
+      humans: { ...humans, rates: window.rates("humans", BRIEF_BUCKETS) },
+    };
+  }
+
+  #count(): Counted {
+    const at = this.parts.clock.monotonic(), window = this.#window;
+    if (this.#counted !== null && at - this.#counted.at < FRESH_MS) return this.#counted;
+    const now = this.parts.clock.now(), hasEvents = window.newest !== -Infinity;
+    const scene: Scene = {
+      at: formatTimestamp(now),
+      newest_event: hasEvents ? formatTimestamp(window.newest) : null,
+      window_start: hasEvents ? formatTimestamp(window.start) : null,
+      capped: window.capped,
+      skipped_events: this.#skipped,
+      failing: this.#failing,
+      events_per_s: window.eventsPerSecond(now),
+      anomalies_last_hour: this.#anomalies.lastHour(window.newest),
+    };
+    return this.#counted = { at, scene, totals: totals(window), figures: {} };
+  }
+
+  get #isCaughtUp(): boolean {
+    return this.#positions.every((position, p) => position >= this.parts.log.end(p));
+  }
+
+  /** Reads a little of each partition. */
+  async #readOn(signal: AbortSignal): Promise<void> {
+    const { log } = this.parts;
+    for (let p = 0; p < this.#positions.length && !signal.aborted; p++) {
+      const end = log.end(p), start = log.start(p);
+      if (end - this.#positions[p] > this.most.lagEvents) this.#skipTo(p, end);
+      else if (this.#positions[p] < start) this.#skipTo(p, start);
+      else if (this.#positions[p] < end) await this.#read(p);
+    }
+  }
+
+  async #read(partition: number): Promise<void> {
+    const { log } = this.parts, from = this.#positions[partition];
+    let batches;
+    try {
+      batches = await log.read(partition, from);
+    } catch (failure) {
+      // Trimmed in between: nobody needs it any more, so it is passed over.
+      if (log.start(partition) > from) return this.#skipTo(partition, log.start(partition));
+      throw failure;
+    }
+    for (const batch of batches) {
+      const { firstOffset, count } = batch, next = firstOffset + count;
+      if (next <= this.#positions[partition]) continue;
+      if (batch.lane === LIVE && batch.control === "events") this.#window.add(batch, Math.max(0, this.#positions[partition] - firstOffset));
+      this.#positions[partition] = next;
+    }
+    // Others get their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  #skipTo(partition: number, offset: number): void {
+    this.#skipped += offset - this.#positions[partition];
+    this.#positions[partition] = offset;
+  }
+
+  /** Learns which sessions were flagged before the start; newest first, so that the limit leaves out the oldest. */
+  async #readFlags(): Promise<void> {
+    const { anomalies } = this.parts, { newest } = this.#window;
+    if (newest === -Infinity) return;
+    let after: readonly [number, string] | undefined, left = limits.liveAnomaliesMax;
+    do {
+      const { items, next } = await anomalies.list({
+        limit: Math.min(left, limits.pageRowsMax),
+        statuses: ["confirmed", "provisional"],
+        since: Math.max(0, newest - FLAGGED_MS),
+        order: "window",
+        after,
+      });
+      for (const anomaly of items) this.#anomalies.put(anomaly, true);
+      left -= items.length;
+      after = next ?? undefined;
+    } while (after !== undefined && left > 0);
+  }
+
+  #tellRead(): void {
+    const waiting = this.#hasRead;
+    this.#hasRead = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}
