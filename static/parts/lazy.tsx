@@ -1,0 +1,25 @@
+// A page as a module of its own: fetched when it is first shown, or a moment after the first page, so that going there is quick.
+
+import { useEffect, useState } from "preact/hooks";
+import type { ComponentType } from "preact";
+import { Notice } from "./notice.tsx";
+
+export type { ComponentType };
+
+export function lazy(load: () => Promise<ComponentType>): ComponentType {
+  let loaded: ComponentType | null = null;
+  const fetched = () => load().then((component) => loaded = component);
+  const idle = globalThis.requestIdleCallback ?? ((work: () => void) => setTimeout(work, 2_000));
+  idle(() => void fetched().catch(() => {}), { timeout: 5_000 });
+  return function Lazy() {
+    const [Page, setPage] = useState<ComponentType | null>(() => loaded);
+    const [failed, setFailed] = useState(false);
+    useEffect(() => {
+      if (Page === null) fetched().then((component) => setPage(() => component), () => setFailed(true));
+    }, []);
+    if (failed) {
+      return <Notice kind="error" title="Cannot load this page">The server cannot be reached. Load the page again in a moment.</Notice>;
+    }
+    return Page === null ? <div class="loading" role="status">Loading…</div> : <Page />;
+  };
+}

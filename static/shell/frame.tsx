@@ -1,0 +1,144 @@
+// What is around every page: where one is, whose events count, whether what is shown is alive, and that the data is a sample where it is.
+
+import { type ComponentType, lazy } from "../parts/lazy.tsx";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { choose, followLink, page, pageHref, type PageName, pages, traffic } from "./address.ts";
+import type { Jobs } from "./answers.ts";
+import { feedState } from "./feed.ts";
+import { shop, timeOfDay } from "./format.ts";
+import { lastUpdated, refreshAll, useResource } from "./resource.ts";
+import { SampleBanner } from "./sample_banner.tsx";
+import { chooseTheme, type ThemeChoice, themeChoice } from "./theme.ts";
+
+const shown: Record<PageName, ComponentType> = {
+  overview: lazy(() => import("../pages/overview.tsx").then(({ Overview }) => Overview)),
+  anomalies: lazy(() => import("../pages/anomalies.tsx").then(({ Anomalies }) => Anomalies)),
+  daily: lazy(() => import("../pages/daily.tsx").then(({ Daily }) => Daily)),
+  funnel: lazy(() => import("../pages/funnel.tsx").then(({ Funnel }) => Funnel)),
+  items: lazy(() => import("../pages/items.tsx").then(({ Items }) => Items)),
+  live: lazy(() => import("../pages/live_shop.tsx").then(({ LiveShop }) => LiveShop)),
+  jobs: lazy(() => import("../pages/jobs.tsx").then(({ JobsPage }) => JobsPage)),
+};
+
+export function Frame() {
+  const name = page.value;
+  const title = pages.find((one) => one.name === name)?.title ?? "Not found";
+  const heading = useRef<HTMLHeadingElement>(null);
+  const first = useRef(true);
+  useShop();
+  useEffect(() => {
+    document.title = `${title} · Clickstream Guardian`;
+    // Who hears the page, or goes through it by keyboard, begins at the new one.
+    if (!first.current) heading.current?.focus();
+    first.current = false;
+  }, [name]);
+  const Page = name === null ? null : shown[name];
+  return (
+    <div class="frame" onClick={followLink}>
+      <a class="skip" href="#main">Skip to the figures</a>
+      <header>
+        <a class="brand" href={pageHref("overview")}>Clickstream Guardian</a>
+        <nav aria-label="Pages">
+          <ul>
+            {pages.map((one) => (
+              <li key={one.name}>
+                <a href={pageHref(one.name)} aria-current={one.name === name ? "page" : undefined}>{one.title}</a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        <div class="switches">
+          <TrafficSwitch />
+          <ThemeSwitch />
+        </div>
+      </header>
+      <SampleBanner />
+      <main id="main" tabIndex={-1}>
+        <div class="title">
+          <h1 ref={heading} tabIndex={-1}>{title}</h1>
+          <Freshness />
+        </div>
+        {Page === null
+          ? (
+            <p>
+              There is no such page. <a href={pageHref("overview")}>Go to the overview</a>.
+            </p>
+          )
+          : <Page key={name} />}
+      </main>
+      <footer>
+        <span>Times are in {shop.value.timeZone}.</span>
+        <a href="/docs" target="_blank" rel="noopener">API</a>
+        <a href="/health" target="_blank" rel="noopener">Health</a>
+      </footer>
+    </div>
+  );
+}
+
+/** Learns the time zone, which everything is shown in. */
+function useShop(): void {
+  const { data } = useResource<Jobs>("/jobs");
+  useEffect(() => {
+    if (data === null) return;
+    const { timezone: timeZone, currency } = data;
+    if (timeZone !== shop.value.timeZone || currency !== shop.value.currency) shop.value = { timeZone, currency };
+  }, [data]);
+}
+
+function TrafficSwitch() {
+  const options = [["all", "All traffic"], ["humans", "Humans"]] as const;
+  return (
+    <fieldset class="segmented">
+      <legend class="visually-hidden">Whose events count</legend>
+      {options.map(([value, label]) => (
+        <label key={value} title={value === "humans" ? "Sessions that are flagged as bots are left out" : "Everybody's events"}>
+          <input
+            type="radio"
+            name="traffic"
+            value={value}
+            checked={traffic.value === value}
+            onChange={() =>
+              choose({ traffic: value === "all" ? null : value })}
+          />
+          <span>{label}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function ThemeSwitch() {
+  return (
+    <label class="theme">
+      <span class="visually-hidden">Colours</span>
+      <select value={themeChoice.value} onChange={(event) => chooseTheme(event.currentTarget.value as ThemeChoice)}>
+        <option value="system">System</option>
+        <option value="light">Light</option>
+        <option value="dark">Dark</option>
+      </select>
+    </label>
+  );
+}
+
+const feedWords = {
+  connecting: "Connecting",
+  live: "Live",
+  away: "Live feed away; asking every 5 seconds",
+} as const;
+
+function Freshness() {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => tick((count) => count + 1), 5_000);
+    return () => clearInterval(timer);
+  }, []);
+  const at = lastUpdated.value;
+  return (
+    <div class="freshness">
+      <span class={`dot ${feedState.value}`} aria-hidden="true" />
+      <span role="status">{feedWords[feedState.value]}</span>
+      <span>Last updated {at === null ? "–" : timeOfDay(at)}</span>
+      <button type="button" onClick={refreshAll}>Refresh</button>
+    </div>
+  );
+}
