@@ -1,6 +1,6 @@
 // Says that what is shown is a sample, how to send data of one's own, and clears the sample when told to.
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Notice } from "../parts/notice.tsx";
 import type { Sample } from "./answers.ts";
 import { ApiError, postJson } from "./api.ts";
@@ -10,11 +10,24 @@ export function SampleBanner() {
   const sample = useResource<Sample>("/sample");
   const [failure, setFailure] = useState<string | null>(null);
   const [asking, setAsking] = useState(false);
-  if (sample.data === null || !sample.data.shown) return null;
+  const ask = useRef<HTMLButtonElement>(null), keep = useRef<HTMLButtonElement>(null);
+  const hasAsked = useRef(false), hasCleared = useRef(false);
+  const shown = sample.data?.shown === true;
+  // Buttons take each other's place, and go at last: who has the focus on them keeps it somewhere.
+  useEffect(() => {
+    if (asking) keep.current?.focus();
+    else if (hasAsked.current) ask.current?.focus();
+    hasAsked.current = asking;
+  }, [asking]);
+  useEffect(() => {
+    if (!shown && hasCleared.current) document.querySelector("h1")?.focus();
+  }, [shown]);
+  if (sample.data === null || !shown) return null;
   const { send } = sample.data;
   const clear = async () => {
     try {
       await postJson("/sample/clear", {});
+      hasCleared.current = true;
       setFailure(null);
       startOver();
     } catch (thrown) {
@@ -48,10 +61,10 @@ export function SampleBanner() {
           <span class="confirm" role="group" aria-label="Delete the sample?">
             Delete all sample data?
             <button type="button" class="danger" onClick={clear}>Delete</button>
-            <button type="button" onClick={() => setAsking(false)}>Keep</button>
+            <button ref={keep} type="button" onClick={() => setAsking(false)}>Keep</button>
           </span>
         )
-        : sample.data.can_clear && <button type="button" onClick={() => setAsking(true)}>Clear the sample</button>}
+        : sample.data.can_clear && <button ref={ask} type="button" onClick={() => setAsking(true)}>Clear the sample</button>}
       {failure !== null && <Notice kind="error" title="Cannot clear the sample">{failure}</Notice>}
     </aside>
   );
