@@ -115,7 +115,9 @@ async function takeEvents(
     ? await takeLive(service, read, key === null ? undefined : keyHashes(key, body.bytes))
     : await takeRows(service, read, source, row!);
   const { rejects, beyond } = read;
-  const errors = rejects.slice(0, limits.errorsInAnswerMax).map(({ line, code, field, message }) => ({ line, code, field, message }));
+  const errors = rejects.length === 0
+    ? []
+    : rejects.slice(0, limits.errorsInAnswerMax).map(({ line, code, field, message }) => ({ line, code, field, message }));
   const answer: Answer = { ...taken, rejected: rejects.length + beyond, errors };
   return { status: 202, json: beyond === 0 ? answer : { ...answer, rejected_not_kept: beyond } };
 }

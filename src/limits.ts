@@ -82,7 +82,7 @@ export const limits = {
   /** Partitions of a data folder; fixed when it is made. */
   partitionsMax: 64,
   /** Bytes of decoded batches that the log keeps in memory for its readers. Older ones are read from the file. */
-  logCacheBytesMax: 48 * MIB,
+  logCacheBytesMax: 32 * MIB,
   /** Events that the slower reader may be behind before intake waits (replay) or answers 429 (HTTP). */
   readerLagEventsMax: 2_000_000,
   /** The log keeps what is behind a reader, and besides this much for recovery: hours, and bytes in all. */
@@ -140,7 +140,7 @@ export const limits = {
   // The webhook
   /** Messages that wait to be sent, while the receiver does not take them. More: the oldest are dropped, counted and logged as errors. */
   webhookOutboxMax: 100_000,
-  /** Messages that the receiver refused one by one, tried again beside the others. More: the receiver is at fault, and all wait. */
+  /** Messages that the receiver refused one by one, or failed at too often, tried beside the others. More: it is at fault, and all wait. */
   webhookAsideMax: 100,
   /** Time in which the receiver has to answer, ms. Longer: the try has failed. */
   webhookTimeoutMs: 15_000,
@@ -148,8 +148,8 @@ export const limits = {
   webhookRetryAfterMaxMs: 24 * 3_600_000,
 
   // The lake
-  /** Rows that the archiver gathers before it writes part files. */
-  partRowsMax: 1_000_000,
+  /** Rows that the archiver gathers before it writes part files; fewer than a replay may be ahead, which would wait for them in vain. */
+  partRowsMax: 500_000,
   /** Bytes of decoded batches that the archiver gathers before it writes part files, however few rows they are. */
   gatheredBytesMax: 96 * MIB,
   /** Part files of one flush. Event times spread over more hours end the flush at the last row that fits. */
@@ -247,6 +247,8 @@ export const limits = {
   liveSessionsShownMax: 300,
 
   // Replay
+  /** Events that the slower reader may be behind a replay, all partitions together: it reads them from memory. More: the replay waits. */
+  replayLagEventsMax: 750_000,
   /** Displacement that a replay mends with its reorder buffer, ms of event time; beyond it the file is sorted on disk. */
   reorderMs: 60_000,
   /** Rows in memory while a file is brought into order. */

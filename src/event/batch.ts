@@ -68,11 +68,19 @@ const purchaseTexts = ["orderId", "currency"] as const;
 const visitorTexts = ["userId", "ip", "userAgent", "referrer", "platform", "page"] as const;
 export { purchaseTexts, visitorTexts };
 
+/** Bytes of one event in the columns that all have. */
+const PLAIN_BYTES = 8 + 3 * 4 + 1;
 /** Bytes that one event is likely to take in an encoded batch, its words apart. */
 const ROW_BYTES = 4 + 1 + 2 * 4 + 1;
 const PURCHASE_BYTES = 2 * 8 + 2 * 4;
 const VISITOR_BYTES = 6 * 2;
 const IDENTITY_BYTES = 1 + 2 * 4;
+/** The same at the most: no value is alike, and times lie far apart; and the header with a table for each column. */
+const ROW_BYTES_MOST = 8 + 4 * 4;
+const PURCHASE_BYTES_MOST = 2 * 8 + 2 * 4;
+const VISITOR_BYTES_MOST = 6 * 4;
+const IDENTITY_BYTES_MOST = 8 + 2 * 4;
+const SLACK_BYTES_MOST = 1024;
 
 /** A growing set of columns with a word list of its own. Rows are pushed, then their optional columns are set by row number. */
 export class ColumnBuilder implements EventColumns {
@@ -93,11 +101,13 @@ export class ColumnBuilder implements EventColumns {
 
   constructor(capacity = 64) {
     this.#capacity = capacity;
-    this.kind = new Uint8Array(capacity);
-    this.eventTime = new Float64Array(capacity);
-    this.session = new Uint32Array(capacity);
-    this.item = new Uint32Array(capacity);
-    this.category = new Uint32Array(capacity);
+    // One piece of memory for all: five are dear where batches are small.
+    const { buffer } = new Uint8Array(PLAIN_BYTES * capacity);
+    this.eventTime = new Float64Array(buffer, 0, capacity);
+    this.session = new Uint32Array(buffer, 8 * capacity, capacity);
+    this.item = new Uint32Array(buffer, 12 * capacity, capacity);
+    this.category = new Uint32Array(buffer, 16 * capacity, capacity);
+    this.kind = new Uint8Array(buffer, 20 * capacity, capacity);
   }
 
   /** The code of `text`, adding it to the word list where it has to be. */
@@ -110,12 +120,16 @@ export class ColumnBuilder implements EventColumns {
   wordCode(text: string): number {
     let code = this.#codes.get(text);
     if (code === undefined) {
-      code = FIRST_WORD + this.words.length;
-      this.words.push(text);
+      code = this.newWordCode(text);
       this.#codes.set(text, code);
-      this.#wordBytes += text.length + 4;
     }
     return code;
+  }
+
+  /** As `wordCode`, for a text that is not expected again: it is not looked for, and gets one more code if it does come. */
+  newWordCode(text: string): number {
+    this.#wordBytes += 2 + utf8Bytes(text);
+    return FIRST_WORD + this.words.push(text) - 1;
   }
 
   /** Adds an event and returns its row number. */
@@ -182,6 +196,25 @@ export class ColumnBuilder implements EventColumns {
     return 1024 + this.count * row + this.#wordBytes;
   }
 
+  /** Bytes that these columns take in an encoded batch at the most. */
+  get bytesMost(): number {
+    const row = ROW_BYTES_MOST + (this.purchase ? PURCHASE_BYTES_MOST : 0) + (this.visitor ? VISITOR_BYTES_MOST : 0) +
+      (this.identity ? IDENTITY_BYTES_MOST : 0) + (this.properties ? 4 : 0);
+    return SLACK_BYTES_MOST + this.count * row + this.#wordBytes;
+  }
+
+  /** Adds a row of columns that have no group, as `copyRow` does. memo: null where words are looked up. */
+  copyPlainRow(from: EventColumns, row: number, memo: Uint32Array | null): void {
+    if (this.count === this.#capacity) this.#grow(Math.max(8, this.#capacity * 2));
+    const at = this.count++;
+    const session = from.session[row], item = from.item[row], category = from.category[row];
+    this.kind[at] = from.kind[row];
+    this.eventTime[at] = from.eventTime[row];
+    this.session[at] = session < FIRST_WORD ? session : this.#translated(from, session, memo);
+    this.item[at] = item < FIRST_WORD ? item : this.#translated(from, item, memo);
+    this.category[at] = category < FIRST_WORD ? category : this.#translated(from, category, memo);
+  }
+
   /** Copies one row of `from`. `memo` maps words of `from` to codes here: all 0 at first, as long as `from.words`, one per pair. */
   copyRow(from: EventColumns, row: number, memo: Uint32Array): number {
     const at = this.push(
@@ -211,10 +244,10 @@ export class ColumnBuilder implements EventColumns {
     return at;
   }
 
-  #translated(from: EventColumns, given: number, memo: Uint32Array): number {
+  #translated(from: EventColumns, given: number, memo: Uint32Array | null): number {
     if (given < FIRST_WORD || given === ABSENT) return given;
     const at = given - FIRST_WORD;
-    return memo[at] ||= this.wordCode(from.words[at]);
+    return memo === null ? this.wordCode(from.words[at]) : memo[at] ||= this.wordCode(from.words[at]);
   }
 
   #grow(capacity: number): void {
@@ -271,4 +304,14 @@ export function pendingBatch(columns: EventColumns, lane: string, partition: num
 /** The text of `column[row]`, or null. */
 export function columnText(batch: EventColumns, column: Uint32Array | undefined, row: number): string | null {
   return column === undefined ? null : textOf(batch.words, column[row]);
+}
+
+/** Bytes of a text in UTF-8; a few more where it has pairs of surrogates. */
+function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char > 0x7f) bytes += char > 0x7ff ? 2 : 1;
+  }
+  return bytes;
 }

@@ -10,13 +10,16 @@ export type BodyForm = "object" | "array" | "ndjson";
 /** Takes the piece `[from, to)`. `line`: 1-based line, or place in the array. `whole`: false where the body broke off within the piece. */
 export type PieceSink = (from: number, to: number, line: number, whole: boolean) => void;
 
+/** Takes the line that starts at `at`, if it can tell by itself where that ends. Returns where the next one starts, or -1. */
+export type QuickSink = (at: number) => number;
+
 const OPEN_LIST = 91, CLOSE_LIST = 93, OPEN_OBJECT = 123;
 
 /**
  * Hands the pieces of `bytes` to `take` in order and returns the form of the body. `truncated`: the body went on, but was not received;
- * then the last piece is not `whole`, and it is empty where the break lies between two pieces.
+ * then the last piece is not `whole`, and it is empty where the break lies between two pieces. `quick` is asked first for each line.
  */
-export function cutBody(bytes: Uint8Array, truncated: boolean, take: PieceSink): BodyForm {
+export function cutBody(bytes: Uint8Array, truncated: boolean, take: PieceSink, quick: QuickSink = () => -1): BodyForm {
   const start = skipBlank(bytes, markBytes(bytes), bytes.length);
   const end = trimBlank(bytes, start, bytes.length);
   if (bytes[start] === OPEN_LIST) {
@@ -30,7 +33,7 @@ export function cutBody(bytes: Uint8Array, truncated: boolean, take: PieceSink):
     if (truncated && !broken) take(end, end, 2, false);
     return "object";
   }
-  cutLines(bytes, truncated, take);
+  cutLines(bytes, truncated, take, quick);
   return "ndjson";
 }
 
@@ -88,9 +91,15 @@ function takeBroken(bytes: Uint8Array, at: number, end: number, place: number, t
   if (whole) take(end, end, place + 1, false);
 }
 
-function cutLines(bytes: Uint8Array, truncated: boolean, take: PieceSink): void {
+function cutLines(bytes: Uint8Array, truncated: boolean, take: PieceSink, quick: QuickSink): void {
   let at = markBytes(bytes), line = 1, pieces = 0;
   for (; at < bytes.length; line++) {
+    const next = quick(at);
+    if (next > 0) {
+      pieces++;
+      at = next;
+      continue;
+    }
     const newline = bytes.indexOf(NEWLINE, at);
     const lineEnd = newline < 0 ? bytes.length : newline;
     const from = skipBlank(bytes, at, lineEnd), to = trimBlank(bytes, from, lineEnd);

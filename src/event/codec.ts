@@ -62,14 +62,14 @@ export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
   at += 2 * words.length;
   const wordsAt = at;
   for (const word of words) {
-    const { written } = encoder.encodeInto(word, scratch.subarray(at));
+    const written = putText(at, word);
     assert(written < 65536, "a word has fewer than 65,536 bytes");
     view.setUint16(lengthAt, written, true);
     lengthAt += 2;
     at += written;
   }
   view.setUint32(36, at - wordsAt, true);
-  at = putU32(at, Uint32Array.from(batch.kind.subarray(0, count)), count);
+  at = putU32(at, new Uint32Array(batch.kind.subarray(0, count)), count);
   at = putF64(at, batch.eventTime, count);
   at = putU32(at, batch.session, count, false);
   at = putU32(at, batch.item, count, false);
@@ -90,6 +90,24 @@ export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
   }
   if (batch.properties) at = putU32(at, batch.properties, count);
   return scratch.slice(0, at);
+}
+
+/** Characters of a word that is tried as ASCII first: for the short ones the encoder is dear. */
+const SHORT_CHARS = 48;
+
+/** Writes a text as UTF-8 and returns its bytes. */
+function putText(at: number, text: string): number {
+  const { length } = text;
+  let i = 0;
+  if (length <= SHORT_CHARS) {
+    for (; i < length; i++) {
+      const char = text.charCodeAt(i);
+      if (char > 0x7f) break;
+      scratch[at + i] = char;
+    }
+    if (i === length) return length;
+  }
+  return encoder.encodeInto(text, scratch.subarray(at)).written;
 }
 
 /** Writes a batch's place in the log into its encoded bytes, and the checksum over the whole. */
@@ -146,7 +164,7 @@ export function decode(bytes: Uint8Array): EventBatch {
   const lane = decoder.decode(bytes.subarray(at, at += bytes[3]));
   const words = readWords(bytes, view, at, wordCount, view.getUint32(36, true));
   const source: Cursor = { bytes, view, at: at + 2 * wordCount + view.getUint32(36, true) };
-  const kind = Uint8Array.from(takeU32(source, count));
+  const kind = new Uint8Array(takeU32(source, count));
   const batch: EventBatch = {
     control: controls[bytes[1]],
     lane,

@@ -6,29 +6,44 @@ import { limits } from "../limits.ts";
 import type { ColumnBuilder } from "./batch.ts";
 import { ABSENT, FIRST_WORD } from "./code.ts";
 import { kindNames, PURCHASE } from "./kind.ts";
+import {
+  CATEGORY,
+  encoded,
+  ends,
+  EVENT_ID,
+  ITEM,
+  KIND,
+  Layout,
+  names,
+  numberEnd,
+  numbers,
+  SESSION,
+  setField,
+  starts,
+  textEnd,
+  textual,
+  TIMESTAMP,
+} from "./line_fields.ts";
 import type { RecordOptions } from "./record.ts";
 import { parseTimestampBytes } from "./timestamp.ts";
-import { WordCache } from "./word_cache.ts";
+import { asciiText, WordCache } from "./word_cache.ts";
 
-const QUOTE = 0x22, COLON = 0x3a, COMMA = 0x2c, OPEN = 0x7b, CLOSE = 0x7d, SPACE = 0x20, BACKSLASH = 0x5c, ZERO = 0x30, NINE = 0x39;
+const QUOTE = 0x22, COLON = 0x3a, COMMA = 0x2c, OPEN = 0x7b, CLOSE = 0x7d, SPACE = 0x20, ZERO = 0x30, NINE = 0x39;
+const NEWLINE = 0x0a, RETURN = 0x0d;
 
-const names = ["session_id", "timestamp", "item_id", "category", "kind", "event_id"];
-const SESSION = 0, TIMESTAMP = 1, ITEM = 2, CATEGORY = 3, KIND = 4, EVENT_ID = 5;
-const encoded = names.map((name) => new TextEncoder().encode(name));
-const kinds = kindNames.map((name) => new TextEncoder().encode(name));
 /** Digits of a number that is certainly below 2^31, and of ms since the epoch. */
 const SMALL_DIGITS = 9, TIME_DIGITS = 13;
 
+const kinds = kindNames.map((name) => new TextEncoder().encode(name));
 /** Words of the latest bodies: they repeat from one to the next. */
 const latestWords = new WordCache();
+/** What a line that is scanned byte by byte looked like. Lines of one sender look alike, so that most are compared with it alone. */
+const latest = new Layout();
 
+/** Scans one body at a time, for there is one line at hand. */
 export class FlatScan {
   readonly #into: ColumnBuilder;
   readonly #latest: number;
-  /** Where the value of each field lies, its quotes apart; text: whether it had any. End 0: not given. */
-  readonly #from = new Int32Array(names.length);
-  readonly #to = new Int32Array(names.length);
-  readonly #text = new Uint8Array(names.length);
 
   constructor(into: ColumnBuilder, { now, futureMs }: RecordOptions) {
     this.#into = into;
@@ -37,97 +52,115 @@ export class FlatScan {
 
   /** Adds the event that the bytes [from, to) are; false when that is for the parser to do, and nothing has been added. */
   take(bytes: Uint8Array, from: number, to: number): boolean {
-    if (!this.#fields(bytes, from, to)) return false;
+    return this.#object(bytes, from, to) === to && this.#add(bytes);
+  }
+
+  /** Adds the event on the line that starts at `at`. Returns where the next one starts, or -1 as `take` returns false. */
+  takeLine(bytes: Uint8Array, at: number): number {
+    let end = this.#object(bytes, at, bytes.length);
+    if (end < 0) return -1;
+    if (end < bytes.length) {
+      if (bytes[end] === RETURN) end++;
+      if (bytes[end++] !== NEWLINE) return -1;
+    }
+    return this.#add(bytes) ? end : -1;
+  }
+
+  /** Finds the fields of the object that starts at `from` and returns the place behind it, or -1 for anything out of the ordinary. */
+  #object(bytes: Uint8Array, from: number, most: number): number {
+    let end = latest.find(bytes, from, most);
+    if (end < 0) end = this.#fields(bytes, from, most);
+    return end - from > limits.lineBytesMax ? -1 : end;
+  }
+
+  /** Adds the event whose fields were found. Everything is checked before anything is added: words that nobody uses would stay. */
+  #add(bytes: Uint8Array): boolean {
     const time = this.#time(bytes);
     if (!(time >= limits.eventTimeMin && time <= this.#latest)) return false;
-    const kind = this.#to[KIND] === 0 ? 0 : this.#kind(bytes);
+    const kind = ends[KIND] === 0 ? 0 : this.#kind(bytes);
     if (kind < 0 || kind === PURCHASE) return false;
-    // Everything is checked before anything is added: words that nobody uses would stay.
-    if (!this.#idIsPlain(bytes, SESSION) || this.#to[SESSION] === 0) return false;
-    if (this.#to[ITEM] === 0 ? kind === 0 || kindNames[kind] === "add_to_cart" : !this.#idIsPlain(bytes, ITEM)) return false;
+    if (ends[SESSION] === 0 || !this.#idIsPlain(bytes, SESSION)) return false;
+    if (ends[ITEM] === 0 ? kind === 0 || kindNames[kind] === "add_to_cart" : !this.#idIsPlain(bytes, ITEM)) return false;
     if (!this.#textIsPlain(CATEGORY) || !this.#textIsPlain(EVENT_ID)) return false;
     const into = this.#into;
     const row = into.push(kind, time, this.#code(bytes, SESSION), this.#code(bytes, ITEM), this.#code(bytes, CATEGORY));
-    if (this.#to[EVENT_ID] !== 0) into.withIdentity().eventId[row] = this.#code(bytes, EVENT_ID);
+    if (ends[EVENT_ID] !== 0) into.withIdentity().eventId[row] = this.#code(bytes, EVENT_ID);
     return true;
   }
 
-  /** Finds the fields of an object that spans the bytes; false for anything out of the ordinary. */
-  #fields(bytes: Uint8Array, from: number, to: number): boolean {
-    this.#to.fill(0);
-    if (to - from > limits.lineBytesMax || bytes[from] !== OPEN || bytes[to - 1] !== CLOSE) return false;
-    let at = from + 1;
-    const end = to - 1;
+  /** As `#object`, byte by byte; keeps what the line looks like. */
+  #fields(bytes: Uint8Array, from: number, most: number): number {
+    if (bytes[from] !== OPEN) return -1;
+    ends.fill(0);
+    latest.begin();
+    // Where the value before ended.
+    let at = from + 1, last = from;
     for (;;) {
-      while (at < end && bytes[at] === SPACE) at++;
-      if (at >= end || bytes[at] !== QUOTE) return false;
+      while (at < most && bytes[at] === SPACE) at++;
+      if (at >= most || bytes[at] !== QUOTE) return -1;
       const name = nameAt(bytes, at + 1);
-      if (name < 0 || this.#to[name] !== 0) return false;
+      if (name < 0 || ends[name] !== 0) return -1;
       at += encoded[name].length + 2;
       while (bytes[at] === SPACE) at++;
-      if (bytes[at++] !== COLON) return false;
+      if (bytes[at++] !== COLON) return -1;
       while (bytes[at] === SPACE) at++;
-      if (bytes[at] === QUOTE) {
-        const start = ++at;
-        for (let byte = bytes[at]; byte !== QUOTE; byte = bytes[++at]) {
-          if (byte < SPACE || byte > 0x7e || byte === BACKSLASH || at >= end) return false;
-        }
-        if (at === start) return false;
-        this.#set(name, start, at++, 1);
-      } else {
-        const start = at;
-        while (bytes[at] >= ZERO && bytes[at] <= NINE) at++;
-        if (at === start || (bytes[start] === ZERO && at > start + 1)) return false;
-        this.#set(name, start, at, 0);
+      const text = bytes[at] === QUOTE ? 1 : 0, start = at + text;
+      at = text === 1 ? textEnd(bytes, start, most) : numberEnd(bytes, start, most);
+      if (at < 0) return -1;
+      setField(name, start, at, text);
+      latest.add(bytes, last, start, name, text);
+      last = at;
+      at += text;
+      while (at < most && bytes[at] === SPACE) at++;
+      if (at >= most) return -1;
+      const mark = bytes[at++];
+      if (mark === CLOSE) {
+        latest.end(bytes, last, at);
+        return at;
       }
-      while (at < end && bytes[at] === SPACE) at++;
-      if (at === end) return true;
-      if (bytes[at++] !== COMMA) return false;
+      if (mark !== COMMA) return -1;
     }
-  }
-
-  #set(name: number, from: number, to: number, text: number): void {
-    this.#from[name] = from;
-    this.#to[name] = to;
-    this.#text[name] = text;
   }
 
   /** Event time in ms, or NaN. */
   #time(bytes: Uint8Array): number {
-    const from = this.#from[TIMESTAMP], to = this.#to[TIMESTAMP];
+    const from = starts[TIMESTAMP], to = ends[TIMESTAMP];
     if (to === 0) return NaN;
-    if (this.#text[TIMESTAMP] === 1) return parseTimestampBytes(bytes, from, to - from);
-    return to - from > TIME_DIGITS ? NaN : digits(bytes, from, to);
+    if (textual[TIMESTAMP] === 1) return parseTimestampBytes(bytes, from, to - from);
+    return to - from > TIME_DIGITS ? NaN : numbers[TIMESTAMP];
   }
 
   #kind(bytes: Uint8Array): number {
-    const from = this.#from[KIND], length = this.#to[KIND] - from;
-    if (this.#text[KIND] === 0) return -1;
+    const from = starts[KIND], length = ends[KIND] - from;
+    if (textual[KIND] === 0) return -1;
     return kinds.findIndex((kind) => kind.length === length && kind.every((byte, i) => bytes[from + i] === byte));
   }
 
   /** An id in quotes of no more than its bytes, or a number that is surely small. */
   #idIsPlain(bytes: Uint8Array, name: number): boolean {
-    const length = this.#to[name] - this.#from[name];
-    if (this.#text[name] === 0) return length <= SMALL_DIGITS;
+    const length = ends[name] - starts[name];
+    if (textual[name] === 0) return length <= SMALL_DIGITS;
     // Digits in quotes may be the same id as a number; the parser knows.
-    return length <= limits.idBytesMax && !(bytes[this.#from[name]] >= ZERO && bytes[this.#from[name]] <= NINE && length > SMALL_DIGITS);
+    return length <= limits.idBytesMax && !(bytes[starts[name]] >= ZERO && bytes[starts[name]] <= NINE && length > SMALL_DIGITS);
   }
 
   #textIsPlain(name: number): boolean {
-    return this.#to[name] === 0 || (this.#text[name] === 1 && this.#to[name] - this.#from[name] <= limits.shortTextBytesMax);
+    return ends[name] === 0 || (textual[name] === 1 && ends[name] - starts[name] <= limits.shortTextBytesMax);
   }
 
   #code(bytes: Uint8Array, name: number): number {
-    const from = this.#from[name], to = this.#to[name];
+    const from = starts[name], to = ends[name];
     if (to === 0) return ABSENT;
+    // Small, or it would not be plain.
+    if (textual[name] === 0) return numbers[name];
     const first = bytes[from];
     if (first >= ZERO && first <= NINE && (first !== ZERO || to === from + 1)) {
       const value = to - from <= SMALL_DIGITS ? digits(bytes, from, to) : NaN;
       if (value < FIRST_WORD) return value;
-      if (to - from > SMALL_DIGITS) return this.#into.code(String.fromCharCode(...bytes.subarray(from, to)));
+      if (to - from > SMALL_DIGITS) return this.#into.code(asciiText(bytes, from, to));
     }
-    return latestWords.code(this.#into, bytes, from, to);
+    // Ids of events are new each time: to look for them would be in vain, and drive out what comes again.
+    return name === EVENT_ID ? this.#into.newWordCode(asciiText(bytes, from, to)) : latestWords.code(this.#into, bytes, from, to);
   }
 }
 

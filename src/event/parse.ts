@@ -4,7 +4,7 @@
 import { GuardianError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { ColumnBuilder } from "./batch.ts";
-import { type BodyForm, cutBody } from "./body.ts";
+import { type BodyForm, cutBody, type PieceSink, type QuickSink } from "./body.ts";
 import { FlatScan } from "./flat_scan.ts";
 import { type JsonShape, measureJson, membersOf, repeatedName } from "./json_text.ts";
 import { escapeUnseen, quoted } from "./quoted.ts";
@@ -45,10 +45,10 @@ export function parseBody(bytes: Uint8Array, into: ColumnBuilder, onReject: Reje
     raw ??= bytes.slice(from, Math.min(to, from + limits.deadLetterRawBytesMax));
     onReject({ line, code, field, message, raw, rawBytes: to - from });
   };
-  const reader = new RecordReader(into, options, reject), texts = new PieceTexts(bytes);
+  let reader: RecordReader | null = null, texts: PieceTexts | null = null;
   const flat = new FlatScan(into, options);
 
-  const form = cutBody(bytes, options.truncated ?? false, (pieceFrom, pieceTo, pieceLine, whole) => {
+  const takePiece: PieceSink = (pieceFrom, pieceTo, pieceLine, whole) => {
     from = pieceFrom;
     to = pieceTo;
     line = pieceLine;
@@ -62,9 +62,15 @@ export function parseBody(bytes: Uint8Array, into: ColumnBuilder, onReject: Reje
       );
     }
     if (flat.take(bytes, from, to)) return;
-    const record = readObject(bytes, from, to, texts, reject);
-    if (record !== null) reader.read(record);
-  });
+    const record = readObject(bytes, from, to, texts ??= new PieceTexts(bytes), reject);
+    if (record !== null) (reader ??= new RecordReader(into, options, reject)).read(record);
+  };
+  const takeLine: QuickSink = (at) => {
+    const next = flat.takeLine(bytes, at);
+    if (next > 0) pieces++;
+    return next;
+  };
+  const form = cutBody(bytes, options.truncated ?? false, takePiece, takeLine);
   if (pieces === 0) throw new GuardianError("bad_request", `Cannot read the body: there is no event in it; ${HOW}`);
   return { form, events: into.count - before, rejected };
 }

@@ -7,17 +7,18 @@ const encoder = new TextEncoder();
 const scratch = new Uint8Array(1024);
 const CACHE = 1 << 14;
 
-/** murmur2 with Kafka's seed over the first `length` bytes. */
-export function murmur2(bytes: Uint8Array, length: number): number {
+/** murmur2 with Kafka's seed over `length` bytes from `from`. */
+export function murmur2(bytes: Uint8Array, length: number, from = 0): number {
   const m = 0x5bd1e995;
   let hash = 0x9747b28c ^ length;
-  let at = 0;
-  for (; at + 4 <= length; at += 4) {
+  let at = from;
+  const end = from + length;
+  for (; at + 4 <= end; at += 4) {
     let k = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
     k = Math.imul(k, m);
     hash = Math.imul(hash, m) ^ Math.imul(k ^ (k >>> 24), m);
   }
-  const left = length - at;
+  const left = end - at;
   if (left === 3) hash ^= bytes[at + 2] << 16;
   if (left >= 2) hash ^= bytes[at + 1] << 8;
   if (left >= 1) hash = Math.imul(hash ^ bytes[at], m);
@@ -29,6 +30,22 @@ export function murmur2(bytes: Uint8Array, length: number): number {
 export function partitionOfText(text: string, partitions: number): number {
   const { written } = encoder.encodeInto(text, scratch);
   return (murmur2(scratch, written) & 0x7fffffff) % partitions;
+}
+
+const ZERO = 0x30;
+/** Digits of the largest code of an integer. */
+const DIGITS_MAX = 10;
+const digits = new Uint8Array(DIGITS_MAX);
+
+/** The partition of the text that spells an integer from 0 to 2^31 - 1. */
+export function partitionOfInteger(value: number, partitions: number): number {
+  let at = DIGITS_MAX, left = value;
+  do {
+    const tenth = (left / 10) | 0;
+    digits[--at] = ZERO + left - 10 * tenth;
+    left = tenth;
+  } while (left > 0);
+  return (murmur2(digits, DIGITS_MAX - at, at) & 0x7fffffff) % partitions;
 }
 
 /** Finds partitions of session codes; integers that were seen lately cost a look into a table. */
@@ -43,7 +60,7 @@ export class Partitioner {
     const at = Math.imul(code, 0x9e3779b1) >>> 18;
     if (this.#codes[at] !== code) {
       this.#codes[at] = code;
-      this.#found[at] = partitionOfText(String(code), this.partitions);
+      this.#found[at] = partitionOfInteger(code, this.partitions);
     }
     return this.#found[at];
   }

@@ -46,21 +46,33 @@ interface Shard {
   readonly lane: string;
   readonly partition: number;
   readonly columns: ColumnBuilder;
-  memo: Uint32Array;
+  /** Codes here of the words of `memoOf`; null where those are looked up one by one. */
+  memo: Uint32Array | null;
   memoOf: EventColumns | null;
 }
 
 /** What goes into one commit. */
 interface Group {
   readonly batches: EncodedBatch[];
-  readonly shards: Map<string, Shard>;
+  /** By lane and partition. */
+  readonly shards: Map<string, (Shard | null)[]>;
   readonly notes: KeyNote[];
   readonly finished: Waiting[];
   bytes: number;
 }
 
 const noWords = new Uint32Array(0);
+/** Plain submissions of fewer events look their words up: to make a memo for each shard would cost more. */
+const MEMO_EVENTS = 64;
+/** Share of a log value up to which a batch is filled: one more row may be of several kilobytes. */
+const BATCH_FILL = 0.9;
+/** Mask of rows without groups, each of a few hundred bytes at the most, between two looks at how full a commit is. */
+const PLAIN_ROWS_UNWATCHED = 15;
 const LAG_CHECK_MS = 5;
+/** Rows that a shard has room for at first, beyond its even share of what waits. */
+const SHARE = 1.25, ROWS_AT_FIRST = 16;
+/** Rows at which the bytes of a batch are enough when each has its place in a source. More room would stay empty, in every batch. */
+const SOURCED_ROWS = 2432;
 
 /** The source of a request's events: its Idempotency-Key, hashed. */
 export function sourceOfKey(key: string): string {
@@ -78,6 +90,9 @@ export class Intake {
   readonly #runningKeys = new Set<string>();
   #working: Promise<void> | null = null;
   #closed = false;
+  /** When the last commit ended, and what ends the wait for more to go into the next one. */
+  #committedAt = -Infinity;
+  #wake: (() => void) | null = null;
   /** Events accepted and duplicates dropped since the process started. */
   accepted = 0;
   duplicates = 0;
@@ -95,17 +110,25 @@ export class Intake {
     private readonly clock: Clock,
     private readonly readers: readonly Progress[],
     private readonly logLine: LogLine,
+    private readonly lingerMs: number,
   ) {
     this.#partitioner = new Partitioner(log.partitions);
     this.lastLive = new Array(log.partitions).fill(clock.monotonic());
   }
 
   /** Loads what the log holds of identities and keys: the checkpoint, then the log behind it. */
-  static async open(log: KvLog, state: Deno.Kv, clock: Clock, readers: readonly Progress[], logLine: LogLine): Promise<Intake> {
+  static async open(
+    log: KvLog,
+    state: Deno.Kv,
+    clock: Clock,
+    readers: readonly Progress[],
+    logLine: LogLine,
+    lingerMs: number = limits.lingerMs,
+  ): Promise<Intake> {
     const identity = await IdentityCheckpoint.load(state, log.partitions, clock.now());
     const keys = new KeysSeen();
     for await (const { seq, note } of log.notes()) for (const entry of decodeNotes(note)) keys.add(entry, seq);
-    const intake = new Intake(log, identity, keys, clock, readers, logLine);
+    const intake = new Intake(log, identity, keys, clock, readers, logLine, lingerMs);
     for (let p = 0; p < log.partitions; p++) {
       let from = Math.max(identity.covered(p), log.start(p));
       for (let batches = await log.read(p, from); batches.length > 0; batches = await log.read(p, from)) {
@@ -178,6 +201,17 @@ export class Intake {
     return lag;
   }
 
+  /** Events that the slower reader is behind, all partitions together. */
+  get behind(): number {
+    let most = 0;
+    for (const reader of this.readers) {
+      let behind = 0;
+      for (let p = 0; p < this.log.partitions; p++) behind += this.log.end(p) - reader.position(p);
+      most = Math.max(most, behind);
+    }
+    return most;
+  }
+
   /** What `/health` tells of identities. */
   get identities(): { event_ids: number; span_hours: number; idempotency_keys: number } {
     const { count, spanHours } = this.identity.index.ids;
@@ -200,6 +234,7 @@ export class Intake {
   /** Takes no more, and resolves when what was taken is durable or has failed. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#wake?.();
     await this.#working;
   }
 
@@ -207,14 +242,39 @@ export class Intake {
     if (this.#closed) throw new GuardianError("shutting_down", "Cannot take events: the server is shutting down", { retryAfterS: 5 });
     return new Promise((resolve, reject) => {
       this.#queue.push({ submission, marks, nextRow: 0, accepted: 0, duplicates: 0, begun: false, resolve, reject });
-      this.#working ??= this.#work();
+      if (this.#working === null) this.#working = this.#work();
+      else if (this.#wake !== null && this.#enough()) this.#wake();
     });
+  }
+
+  /** Whether what waits is worth a commit at once: much, or nothing that comes in small pieces. */
+  #enough(): boolean {
+    let events = 0;
+    for (const { submission, marks } of this.#queue) {
+      if (marks !== null || submission.lane !== LIVE || (events += submission.columns.count) >= limits.lingerEvents) return true;
+    }
+    return this.#closed;
+  }
+
+  /** Waits for more live events, once a commit has just been made: those that it answered are about to send again. */
+  async #linger(): Promise<void> {
+    const left = this.#committedAt + this.lingerMs - this.clock.monotonic();
+    if (!(left > 0) || this.#enough()) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, left);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = null;
   }
 
   async #work(): Promise<void> {
     while (this.#queue.length > 0) {
       // Readers that fall far behind hold intake up, so that what is between them and the log's end stays bounded.
       while (this.lag > limits.readerLagEventsMax && !this.#closed) await new Promise((resolve) => setTimeout(resolve, LAG_CHECK_MS));
+      await this.#linger();
       const index = this.identity.index;
       const group: Group = { batches: [], shards: new Map(), notes: [], finished: [], bytes: 0 };
       try {
@@ -225,6 +285,7 @@ export class Intake {
         index.keep();
         this.#noteEnds();
         this.failing = null;
+        this.#committedAt = this.clock.monotonic();
         this.#settle(group);
       } catch (failure) {
         index.rollback();
@@ -253,7 +314,7 @@ export class Intake {
         if (key !== undefined) group.notes.push({ ...key, done: true, time: now });
       }
       group.finished.push(this.#queue.shift()!);
-      if (group.bytes > limits.commitBytesMax / 2 && this.#likely(group) > limits.commitBytesMax) break;
+      if (this.#isFull(group)) break;
       if (group.notes.length >= NOTES_MAX - 1 || group.batches.length > limits.commitMutationsMax / 2) break;
     }
     this.#sealAll(group);
@@ -271,24 +332,32 @@ export class Intake {
   #gatherRows(group: Group, waiting: Waiting, now: number): boolean {
     const { columns, lane, source, firstRow = 0 } = waiting.submission;
     const index = this.identity.index;
-    const eventIds = columns.identity?.eventId ?? null;
     const { words, session } = columns;
-    const partitions = this.log.partitions;
-    const shards: (Shard | null)[] = new Array(partitions).fill(null);
+    const { purchase, visitor, identity, properties } = columns;
+    const eventIds = identity?.eventId ?? null;
+    const plain = source === undefined && purchase === null && visitor === null && identity === null && properties === null;
+    const shards = this.#shardsOf(group, lane);
+    const looksUp = plain && columns.count < MEMO_EVENTS;
     for (let row = waiting.nextRow; row < columns.count; row++) {
+      // Rows with groups can have kilobytes each.
+      if ((!plain || (row & PLAIN_ROWS_UNWATCHED) === 0) && this.#isFull(group)) {
+        waiting.nextRow = row;
+        return false;
+      }
       const partition = this.#partitioner.of(words, session[row]);
-      let shard = shards[partition];
-      if (shard === null) shard = shards[partition] = this.#shard(group, lane, partition, columns);
-      else if (
-        shard.columns.count >= limits.batchEventsMax ||
-        ((shard.columns.count & 63) === 0 && shard.columns.bytesLikely > limits.batchBytesMax * 0.9)
-      ) {
+      let shard = shards[partition] ??= this.#shard(lane, partition);
+      if (shard.columns.count >= limits.batchEventsMax || shard.columns.bytesLikely > limits.batchBytesMax * BATCH_FILL) {
         this.#seal(group, shard);
-        if (this.#likely(group) > limits.commitBytesMax) {
-          waiting.nextRow = row;
-          return false;
-        }
-        shard = shards[partition] = this.#shard(group, lane, partition, columns);
+        shard = shards[partition] = this.#shard(lane, partition);
+      }
+      if (shard.memoOf !== columns) {
+        shard.memoOf = columns;
+        shard.memo = looksUp ? null : columns.words.length === 0 ? noWords : new Uint32Array(columns.words.length);
+      }
+      if (plain) {
+        shard.columns.copyPlainRow(columns, row, shard.memo);
+        waiting.accepted++;
+        continue;
       }
       if (source !== undefined && !index.admitRow(source, partition, firstRow + row)) {
         waiting.duplicates++;
@@ -301,11 +370,11 @@ export class Intake {
           continue;
         }
       }
-      const at = shard.columns.copyRow(columns, row, shard.memo);
+      const at = shard.columns.copyRow(columns, row, shard.memo!);
       if (source !== undefined) {
-        const identity = shard.columns.withIdentity();
-        identity.source[at] = shard.columns.code(source);
-        identity.row[at] = firstRow + row;
+        const to = shard.columns.withIdentity();
+        to.source[at] = shard.columns.code(source);
+        to.row[at] = firstRow + row;
       }
       waiting.accepted++;
     }
@@ -313,34 +382,36 @@ export class Intake {
     return true;
   }
 
-  #shard(group: Group, lane: string, partition: number, columns: EventColumns): Shard {
-    const name = `${partition} ${lane}`;
-    let shard = group.shards.get(name);
-    if (shard === undefined) {
-      const capacity = Math.min(limits.batchEventsMax, Math.max(16, Math.ceil(columns.count / this.log.partitions)));
-      group.shards.set(name, shard = { lane, partition, columns: new ColumnBuilder(capacity), memo: noWords, memoOf: null });
-    }
-    if (shard.memoOf !== columns) {
-      shard.memoOf = columns;
-      shard.memo = columns.words.length === 0 ? noWords : new Uint32Array(columns.words.length);
-    }
-    return shard;
+  #shardsOf(group: Group, lane: string): (Shard | null)[] {
+    let shards = group.shards.get(lane);
+    if (shards === undefined) group.shards.set(lane, shards = new Array(this.log.partitions).fill(null));
+    return shards;
   }
 
-  /** Bytes that the group is likely to take in the log. */
-  #likely(group: Group): number {
+  #shard(lane: string, partition: number): Shard {
+    let rows = 0;
+    for (const { submission } of this.#queue) if (submission.lane === lane) rows += submission.columns.count;
+    const rowsMax = lane === LIVE ? limits.batchEventsMax : SOURCED_ROWS;
+    const capacity = Math.min(rowsMax, ROWS_AT_FIRST + Math.ceil((SHARE * rows) / this.log.partitions));
+    return { lane, partition, columns: new ColumnBuilder(capacity), memo: noWords, memoOf: null };
+  }
+
+  /** Whether the group might be more than a commit may hold if it got more, whatever its rows are like. */
+  #isFull(group: Group): boolean {
     let bytes = group.bytes;
-    for (const { columns } of group.shards.values()) if (columns.count > 0) bytes += columns.bytesLikely;
-    return bytes;
+    for (const shards of group.shards.values()) {
+      for (const shard of shards) if (shard !== null && shard.columns.count > 0) bytes += shard.columns.bytesMost;
+    }
+    return bytes > limits.commitBytesMax;
   }
 
   #sealAll(group: Group): void {
-    for (const shard of [...group.shards.values()]) this.#seal(group, shard);
+    for (const shards of group.shards.values()) for (const shard of shards) if (shard !== null) this.#seal(group, shard);
   }
 
   #seal(group: Group, shard: Shard): void {
     if (shard.columns.count > 0) this.#encodeInto(group, shard.columns, shard.lane, shard.partition);
-    group.shards.delete(`${shard.partition} ${shard.lane}`);
+    group.shards.get(shard.lane)![shard.partition] = null;
   }
 
   /** Encodes rows as one batch, or as several where the bytes of one would be too many. */

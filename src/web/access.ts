@@ -21,8 +21,20 @@ export function accessFor(host: string, token: string | null): Access {
   return { token, host };
 }
 
+/** Answers of `isLoopback`, for requests name the same few hosts again and again. Emptied when it is full. */
+const answers = new Map<string, boolean>();
+const ANSWERS_MAX = 64;
+
 /** Whether a host name or address, without a port, can only mean this machine. */
 export function isLoopback(host: string): boolean {
+  let answer = answers.get(host);
+  if (answer !== undefined) return answer;
+  if (answers.size >= ANSWERS_MAX) answers.clear();
+  answers.set(host, answer = meansThisMachine(host));
+  return answer;
+}
+
+function meansThisMachine(host: string): boolean {
   const bare = host.toLowerCase().replace(/^\[(.*)\]$/, "$1");
   return bare === "localhost" || bare === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare);
 }

@@ -7,7 +7,9 @@ import { limits } from "../limits.ts";
 import type { Ticket } from "./admission.ts";
 import { type Watched, watched } from "./slow_bodies.ts";
 
-/** Bodies up to this length are read into one buffer, which is there before they are: so long that those of all requests have room. */
+/** Bodies up to this length mostly come in one piece, and are taken as they come. */
+const PIECE_BYTES = 16 * 1024;
+/** Longer ones up to this length are read into one buffer, which is there before they are: so long that those of all requests have room. */
 const WHOLE_BYTES_MAX = limits.requestBytesInFlightMax / limits.requestsInFlightMax;
 
 /** truncated: the body was packed and broke off. */
@@ -46,9 +48,9 @@ export async function readBody(request: Request, ticket: Ticket, given: Partial<
   const { body } = request;
   if (body === null) return { bytes: new Uint8Array(0), truncated: false };
   if (encoding !== "identity") return await unpack(received(body, bounds), ticket, decodedMax);
-  const reader = length > 0 && length <= WHOLE_BYTES_MAX ? wholeReader(body) : null;
+  const reader = length > PIECE_BYTES && length <= WHOLE_BYTES_MAX ? wholeReader(body) : null;
   if (reader !== null) return { bytes: await readWhole(reader, length, bounds, ticket), truncated: false };
-  return { bytes: await gather(received(body, bounds), ticket), truncated: false };
+  return { bytes: await gather(body, bounds, ticket), truncated: false };
 }
 
 /** A reader that fills a buffer of ours, or null: not every body has one. */
@@ -60,67 +62,94 @@ function wholeReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader
   }
 }
 
-/** A body of known length, straight into a buffer of that size. The server holds a body to the length that it names. */
+/** A body of known length, straight into one buffer. It is read to its end: the server has most work with one that is not. */
 async function readWhole(reader: ReadableStreamBYOBReader, length: number, bounds: BodyLimits, ticket: Ticket): Promise<Uint8Array> {
-  const watch = watched(bounds.stallMs, bounds.readMs, () => reader.cancel().catch(() => {}));
-  let at = 0;
+  const pieces = new Pieces(reader, bounds);
   try {
     ticket.hold(length);
-    let buffer = new Uint8Array(length);
-    while (at < length) {
-      const { done, value } = await pieceOf(reader.read(at === 0 ? buffer : buffer.subarray(at)), watch);
+    let buffer = new Uint8Array(length + 1), at = 0;
+    for (;;) {
+      const { done, value } = await pieces.next(() => reader.read(buffer.subarray(at)));
       // The buffer changes hands with each read.
       if (value !== undefined) buffer = new Uint8Array(value.buffer);
-      if (done) break;
-      at += value!.length;
+      if (done) return buffer.subarray(0, at);
+      at += value.length;
+      if (at > length) throw new GuardianError("bad_request", "Cannot read the body: it is longer than its Content-Length says");
     }
-    return at === length ? buffer : buffer.subarray(0, at);
   } finally {
-    watch.end();
-    if (at < length) reader.cancel().catch(() => {});
+    pieces.end();
   }
 }
 
-/** What a read gives. Throws when the body did not come, or not in time. */
-async function pieceOf<T>(read: Promise<T>, watch: Watched): Promise<T> {
-  let piece: T;
-  try {
-    piece = await read;
-  } catch (cause) {
-    throw new GuardianError("bad_request", `Cannot read the body: it did not arrive whole (${reasonOf(cause)}); send it again`, { cause });
-  }
-  if (watch.gaveUp !== null) {
-    throw new GuardianError("request_timeout", `Cannot read the body: ${watch.gaveUp}; send it in smaller parts`);
-  }
-  watch.piece();
-  return piece;
-}
-
-async function gather(chunks: AsyncIterable<Uint8Array>, ticket: Ticket): Promise<Uint8Array> {
+/** A body of any length, as it comes. */
+async function gather(body: ReadableStream<Uint8Array>, bounds: BodyLimits, ticket: Ticket): Promise<Uint8Array> {
   const kept: Uint8Array[] = [];
-  for await (const chunk of chunks) {
-    ticket.hold(chunk.length);
-    kept.push(chunk);
+  let bytes = 0;
+  const reader = body.getReader(), pieces = new Pieces(reader, bounds), read = () => reader.read();
+  try {
+    for (;;) {
+      const { done, value } = await pieces.next(read);
+      if (done) return joined(kept);
+      bytes += value.length;
+      if (bytes > bounds.sentMax) throw tooLarge(bounds.sentMax, "");
+      ticket.hold(value.length);
+      kept.push(value);
+    }
+  } finally {
+    pieces.end();
   }
-  return joined(kept);
 }
 
 /** The chunks of a body as they come in, within what it may have of bytes and time. */
-async function* received(body: ReadableStream<Uint8Array>, { sentMax, stallMs, readMs }: BodyLimits): AsyncGenerator<Uint8Array> {
+async function* received(body: ReadableStream<Uint8Array>, bounds: BodyLimits): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  const reader = body.getReader();
-  const watch = watched(stallMs, readMs, () => reader.cancel().catch(() => {}));
+  const reader = body.getReader(), pieces = new Pieces(reader, bounds);
   try {
     for (;;) {
-      const { done, value } = await pieceOf(reader.read(), watch);
+      const { done, value } = await pieces.next(() => reader.read());
       if (done) return;
       bytes += value.length;
-      if (bytes > sentMax) throw tooLarge(sentMax, "");
+      if (bytes > bounds.sentMax) throw tooLarge(bounds.sentMax, "");
       yield value;
     }
   } finally {
-    watch.end();
-    reader.cancel().catch(() => {});
+    pieces.end();
+  }
+}
+
+/** The pieces of a body, each within its time. */
+class Pieces {
+  readonly #watch: Watched;
+  #done = false;
+
+  constructor(private readonly reader: ReadableStreamDefaultReader<Uint8Array> | ReadableStreamBYOBReader, bounds: BodyLimits) {
+    this.#watch = watched(bounds.stallMs, bounds.readMs, () => this.#cancel());
+  }
+
+  /** What a read gives. Throws when the piece did not come, or not in time. */
+  async next<T extends { done: boolean }>(read: () => Promise<T>): Promise<T> {
+    let piece: T;
+    try {
+      piece = await read();
+    } catch (cause) {
+      throw new GuardianError("bad_request", `Cannot read the body: it did not arrive whole (${reasonOf(cause)}); send it again`, {
+        cause,
+      });
+    }
+    const { gaveUp } = this.#watch;
+    if (gaveUp !== null) throw new GuardianError("request_timeout", `Cannot read the body: ${gaveUp}; send it in smaller parts`);
+    this.#watch.piece();
+    this.#done = piece.done;
+    return piece;
+  }
+
+  end(): void {
+    this.#watch.end();
+    if (!this.#done) this.#cancel();
+  }
+
+  #cancel(): void {
+    this.reader.cancel().catch(() => {});
   }
 }
 

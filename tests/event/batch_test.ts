@@ -254,3 +254,13 @@ function compareBytes(a: string, b: string): number {
   const [x, y] = [a, b].map((text) => [...new TextEncoder().encode(text)].map((byte) => byte.toString(16).padStart(2, "0")).join(""));
   return x < y ? -1 : x > y ? 1 : 0;
 }
+
+Deno.test("an encoded batch never has more bytes than its columns say they take at the most", () => {
+  for (let seed = 1; seed <= 300; seed++) {
+    const random = seededRandom(`most ${seed}`);
+    const columns = randomColumns(random, 1 + Math.floor(random() * 800), [2, 300, 100_000][seed % 3], seed % 16);
+    columns.eventTime[0] = TIME * 20; // times too far apart for 32 bits
+    const { length } = encode(pendingBatch(columns, "live", 0));
+    assert.ok(length <= columns.bytesMost, `seed ${seed}: ${length} bytes, ${columns.bytesMost} told`);
+  }
+});

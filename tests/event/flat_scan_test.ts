@@ -26,7 +26,7 @@ function told(body: string): string {
     columnText(columns, columns.category, row),
     columnText(columns, columns.identity?.eventId, row),
   ]);
-  return JSON.stringify([rows, rejects.map(({ code, field, message }) => [code, field, code === "not_json" ? "" : message])]);
+  return JSON.stringify([rows, rejects.map(({ line, code, field, message }) => [line, code, field, code === "not_json" ? "" : message])]);
 }
 
 /** Values that are usual, at an edge, or wrong. */
@@ -125,4 +125,39 @@ Deno.test(`flat scan makes the row that the parser makes, over ${LINES} random l
     assert.equal(told(line), told(plain), `seed ${seed}, line ${i}: ${line}`);
   }
   assert.ok(taken > LINES / 4, `${taken} lines took the shortcut`);
+});
+
+const BODIES = Math.ceil(LINES / 60);
+
+Deno.test(`flat scan makes the rows that the parser makes, over ${BODIES} bodies of lines that look alike`, () => {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0];
+  const next = random(seed);
+  const below = (n: number) => Math.floor(next() * n);
+  const blank = () => next() < 0.1 ? " ".repeat(below(3)) : "";
+  const plainTimes = [0, 1, 2, 7].map((i) => times[i]);
+  for (let i = 0; i < BODIES; i++) {
+    // The fields of all lines, with what stands around them, and in which of them values are out of the ordinary.
+    const fields = ["session_id", "timestamp", "item_id"];
+    for (const name of ["category", "event_id", "kind"]) if (next() < 0.4) fields.splice(below(fields.length + 1), 0, name);
+    const around = fields.map((name) => [`${blank()}"${name}"${blank()}:${blank()}`, blank()]);
+    const odd = next() * 0.3, texts = next() < 0.5;
+    const value = (name: string) => {
+      if (next() < odd) return name === "timestamp" ? times[below(times.length)] : values[below(values.length)];
+      if (name === "timestamp") return plainTimes[next() < 0.8 ? 0 : below(plainTimes.length)];
+      if (name === "kind") return '"view"';
+      return texts || name === "category" ? `"${"word ".repeat(below(4))}${below(99)}"` : String(below(1e6));
+    };
+    const lines: string[] = [], plain: string[] = [];
+    for (let line = 0; line < 10; line++) {
+      let text = `{${fields.map((name, f) => `${around[f][0]}${value(name)}${around[f][1]}`).join(",")}}`;
+      if (next() < 0.05) {
+        text = text.slice(0, below(text.length)) + ["", ",", '"', "}", "\\", "0", "{"][below(7)] + text.slice(below(text.length));
+      }
+      const behind = next() < 0.05 ? [" ", "\t", "x", "\n"][below(4)] : "";
+      const end = `${behind}${next() < 0.1 ? "\r" : ""}\n`;
+      lines.push(text + end);
+      plain.push(text.replace(/\}$/, ',"unknown field":null}') + end);
+    }
+    assert.equal(told(lines.join("")), told(plain.join("")), `seed ${seed}, body ${i}:\n${lines.join("")}`);
+  }
 });

@@ -17,7 +17,7 @@ interface Shop {
   clock: TestClock;
   faults: Faults;
   stateFaults: Faults;
-  open(): Promise<{ intake: Intake; log: KvLog }>;
+  open(lingerMs?: number): Promise<{ intake: Intake; log: KvLog }>;
   /** Records of sources in the state file. */
   sources(): Promise<number>;
   close(): Promise<void>;
@@ -33,11 +33,11 @@ async function shop(partitions = 3): Promise<Shop> {
     clock,
     faults,
     stateFaults,
-    async open() {
+    async open(lingerMs) {
       logFile?.close();
       logFile = await Deno.openKv(`${folder}/log.kv`);
       const log = await KvLog.open(failingKv(logFile, faults), partitions, clock);
-      return { log, intake: await Intake.open(log, state, clock, [], silent) };
+      return { log, intake: await Intake.open(log, state, clock, [], silent, lingerMs) };
     },
     async sources() {
       return (await Array.fromAsync(state.list({ prefix: stateKeys.sources() }))).length;
@@ -226,6 +226,36 @@ Deno.test("intake cuts batches at what one value of the log holds", async () => 
   await here.close();
 });
 
+for (const partitions of [1, 4, limits.partitionsMax]) {
+  Deno.test(`intake keeps commits within what one may hold, whatever rows hold, with ${partitions} partitions`, async () => {
+    const { open, close } = await shop(partitions), next = random(partitions);
+    try {
+      const { intake, log } = await open();
+      let sent = 0;
+      const agents = Array.from({ length: 150 }, (_, i) => `${i}${"\u8863".repeat(330)}`);
+      const texts = ["narrow", "\u8863\u670d".repeat(160), "x".repeat(limits.contextBytesMax)];
+      for (const kind of ["shared", "own", "plain"] as const) {
+        const columns = new ColumnBuilder();
+        for (let i = 0; i < 6000; i++) {
+          const row = columns.push(0, 1_400_000_000_000 + i * 86_400_000, columns.code(String(Math.floor(next() * 1e6))), 7, ABSENT);
+          if (kind === "plain") continue;
+          const visitor = columns.withVisitor();
+          visitor.userAgent[row] = columns.code(agents[Math.floor(next() * agents.length)]);
+          if (kind === "own") visitor.page[row] = columns.code(`${i}${texts[i % 3]}`.slice(0, 1000));
+        }
+        sent += columns.count;
+        assert.equal((await intake.submit({ columns, lane: `file-${kind}`, source: `file-${kind}`, firstRow: 0 })).accepted, columns.count);
+      }
+      let kept = 0;
+      for (let p = 0; p < partitions; p++) kept += log.end(p);
+      assert.equal(kept, sent);
+      await intake.close();
+    } finally {
+      await close();
+    }
+  });
+}
+
 Deno.test("intake goes back to an earlier checkpoint when writing one fails, and still knows every id", async () => {
   const here = await shop();
   let { intake } = await here.open();
@@ -347,4 +377,62 @@ Deno.test("intake forgets the marks of a keyed request that took several commits
   await intake.checkpoint();
   assert.equal(await here.sources(), 0);
   await here.close();
+});
+
+/** Longer than any test takes. */
+const HOUR_MS = 3_600_000;
+
+/** Intake that made a commit just now, and waits for more to go into the next one with a click. */
+async function lingering() {
+  const { open, close, clock } = await shop(1);
+  const { intake, log } = await open(HOUR_MS);
+  await intake.submit({ columns: clicks([["first", null]]), lane: "live" });
+  const second = intake.submit({ columns: clicks([["second", null]]), lane: "live" });
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(log.end(0), 1, "the second one waits");
+  return { intake, log, clock, second, close };
+}
+
+for (const count of [limits.lingerEvents - 1, limits.lingerEvents]) {
+  Deno.test(`intake lets events that follow upon a commit share the next one, until ${count} have come`, async () => {
+    const { intake, log, second, close } = await lingering();
+    const append = log.append.bind(log);
+    let commits = 0;
+    log.append = (...given) => {
+      commits++;
+      return append(...given);
+    };
+    let third = intake.submit({ columns: clicks(Array.from({ length: count - 1 }, (_, i) => [`${i}`, null])), lane: "live" });
+    if (count < limits.lingerEvents) {
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(log.end(0), 1);
+      third = intake.submit({ columns: clicks([["last", null]]), lane: "live" });
+    }
+    await Promise.all([second, third]);
+    assert.equal(log.end(0), 1 + limits.lingerEvents);
+    assert.equal(commits, 1);
+    await close();
+  });
+}
+
+Deno.test("intake waits no more when a replay, a mark or its end comes", async () => {
+  for (const comes of ["a replay", "a mark", "its end"]) {
+    const { intake, log, second, close } = await lingering();
+    if (comes === "a replay") await intake.submit({ columns: clicks([["row", null]]), lane: "replay-1", source: "1", firstRow: 0 });
+    if (comes === "a mark") await intake.mark(0, 1_400_000_000_000);
+    if (comes === "its end") await intake.close();
+    assert.deepEqual(await second, { accepted: 1, duplicates: 0 }, comes);
+    assert.equal(log.end(0), comes === "its end" ? 2 : 3, comes);
+    await close();
+  }
+});
+
+Deno.test("intake commits at once what comes a while after a commit", async () => {
+  const { open, close, clock } = await shop(1);
+  const { intake } = await open(HOUR_MS);
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(await intake.submit({ columns: clicks([[`${i}`, null]]), lane: "live" }), { accepted: 1, duplicates: 0 });
+    clock.pass(HOUR_MS);
+  }
+  await close();
 });

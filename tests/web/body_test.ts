@@ -124,3 +124,44 @@ Deno.test("readBody gives up on a body that stalls, and on one that trickles for
   await assert.rejects(read(trickle(10, 1000), { stallMs: 1000, readMs: 60 }), isError("request_timeout"));
   assert.equal((await read(trickle(5, 4), { stallMs: 1000, readMs: 1000 })).bytes.length, 4);
 });
+
+/** A request whose body comes in pieces of bytes, as those of the server do, and says how long it is. */
+function inPieces(pieces: readonly Uint8Array[], length: number, end: "closes" | "breaks" | "stalls" = "closes"): Request {
+  let next = 0;
+  const body = new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      if (next < pieces.length) controller.enqueue(pieces[next++].slice());
+      else if (end === "breaks") controller.error(new Error("connection reset"));
+      else if (end === "closes") {
+        controller.close();
+        controller.byobRequest?.respond(0);
+      }
+    },
+  });
+  return request(body, undefined, { "Content-Length": String(length) });
+}
+
+Deno.test("body of known length is read whole, in however many pieces it comes", async () => {
+  assert.ok(bytes.length > 32 * 1024, "longer than what is taken as it comes");
+  for (const size of [1000, 16 * 1024, bytes.length - 1, bytes.length]) {
+    const pieces: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
+    const admission = new Admission();
+    assert.deepEqual(await read(inPieces(pieces, bytes.length), {}, admission), { bytes, truncated: false }, `pieces of ${size}`);
+    assert.deepEqual([admission.requests, admission.bytes], [0, 0]);
+  }
+});
+
+Deno.test("body of known length that breaks off, stalls or goes on is refused", async () => {
+  const half = [bytes.subarray(0, bytes.length >> 1)];
+  await assert.rejects(read(inPieces(half, bytes.length, "breaks")), isError("bad_request"));
+  await assert.rejects(read(inPieces(half, bytes.length, "stalls"), { stallMs: 20 }), isError("request_timeout"));
+  await assert.rejects(read(inPieces([bytes], bytes.length - 1)), isError("bad_request"));
+});
+
+Deno.test("body of known length takes its room before it comes", async () => {
+  const admission = new Admission(1, bytes.length - 1);
+  await assert.rejects(read(inPieces([], bytes.length, "stalls"), {}, admission), isError("overloaded"));
+  assert.deepEqual([admission.requests, admission.bytes], [0, 0]);
+});
