@@ -2,6 +2,7 @@
 // answer counted another way, and prints a table. Writes bench/results.json.
 
 import { fileURLToPath } from "node:url";
+import { benchDashboard } from "./dashboard.ts";
 import { benchDays } from "./days.ts";
 import { benchEngine } from "./engine.ts";
 import { benchFile } from "./files.ts";
@@ -13,14 +14,21 @@ import { benchScan } from "./scan.ts";
 const quick = Deno.args.includes("--quick");
 const size = quick ? 1_000_000 : 10_000_000;
 
-const benches: Record<string, () => Promise<Figures | Figures[]>> = {
+/** Minutes of live updates, for the memory of the dashboard. */
+const minutes = Number(Deno.args.find((arg) => arg.startsWith("--minutes="))?.slice(10) ?? 0.5);
+
+/** Figures of events go into one table; what is measured in other ways comes as a table of its own. */
+const benches: Record<string, () => Promise<Figures | Figures[] | string>> = {
   engine: () => benchEngine(size, 200_000),
   scan: async () => await benchScan(await benchFile(size)),
   replay: async () => await benchReplay(await benchFile(size)),
   http_1000: () => benchHttp(quick ? 200_000 : 2_000_000, 1000, 8),
   http_10: () => benchHttp(quick ? 20_000 : 200_000, 10, 32),
   days: () => benchDays(quick ? 1_000_000 : 33_000_000, 1),
+  dashboard: () => benchDashboard(minutes),
 };
+/** Those that read the file of clicks, which is made before they are measured. */
+const readFile = ["scan", "replay"];
 
 /** Figures of requests have the time that one took. */
 type Timed = Figures & { p50Ms?: number; p99Ms?: number };
@@ -31,12 +39,19 @@ if (only !== undefined) {
 } else {
   const named = Deno.args.filter((arg) => !arg.startsWith("--"));
   const results: Figures[] = [];
-  await benchFile(size);
-  console.log(header);
+  if (named.length === 0 || named.some((name) => readFile.includes(name))) await benchFile(size);
+  let hasHeader = false;
   for (const name of Object.keys(benches)) {
     if (named.length > 0 && !named.includes(name)) continue;
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "-P=test", fileURLToPath(import.meta.url), `--only=${name}`, ...(quick ? ["--quick"] : [])],
+      args: [
+        "run",
+        "--quiet",
+        "-P=test",
+        fileURLToPath(import.meta.url),
+        `--only=${name}`,
+        ...Deno.args.filter((arg) => arg.startsWith("--")),
+      ],
       cwd: fileURLToPath(new URL("..", import.meta.url)),
       stderr: "inherit",
     }).output();
@@ -45,7 +60,14 @@ if (only !== undefined) {
       console.error(`${name} failed: ${lines.join("\n")}`);
       Deno.exit(1);
     }
-    for (const figures of [JSON.parse(lines[lines.length - 1])].flat() as Timed[]) {
+    const told: Timed | Timed[] | string = JSON.parse(lines[lines.length - 1]);
+    if (typeof told === "string") {
+      console.log(told);
+      continue;
+    }
+    if (!hasHeader) console.log(header);
+    hasHeader = true;
+    for (const figures of [told].flat()) {
       results.push(figures);
       const { p50Ms, p99Ms } = figures;
       console.log(row(figures) + (p50Ms === undefined ? "" : ` p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms!.toFixed(1)} ms`));

@@ -10,7 +10,7 @@ import type { AnomalyQuery } from "../src/store/anomalies.ts";
 import { type CursorShape, linkNext, placeOf } from "../src/web/cursor.ts";
 import { endpoint } from "../src/web/endpoint.ts";
 import { linesOf, NDJSON } from "../src/web/ndjson.ts";
-import { cursorParameter, limitParameter, oneOf, pointInTime, someText, wholeNumber } from "../src/web/parameters.ts";
+import { cursorParameter, limitParameter, oneOf, pointInTime, sessionInPath, someSession, wholeNumber } from "../src/web/parameters.ts";
 
 const list = z.array(anomalySchema);
 const shapes = {
@@ -34,7 +34,7 @@ const filters = z.object({
   severity: oneOf(severities, { means: "Of this severity alone", example: "high" }),
   since: pointInTime({ means: "Window start at this time or later" }),
   until: pointInTime({ means: "Window start before this time", example: "2014-04-08T00:00:00.000Z" }),
-  session_id: someText({ means: "Of this session alone", example: "11" }),
+  session_id: someSession({ means: "Of this session alone" }),
   order: oneOf(["window", "detected"], {
     means: "Newest first by window start, or by when it was first seen; `window` where it is left out",
   }),
@@ -156,7 +156,7 @@ export const anomaliesOfSession = endpoint({
   tag: "Anomalies",
   summary: "Anomalies of one session",
   description: "Newest first. A session called `types` or `timeline` is found by `/anomalies?session_id=`.",
-  params: z.object({ session_id: z.string().openapi({ description: "The session", example: "11" }) }),
+  params: sessionInPath,
   query: z.object({
     limit: wholeNumber(1, limits.pageRowsMax, limits.pageRowsMax, { means: "Rows of one page, at the most" }),
     cursor: cursorParameter,

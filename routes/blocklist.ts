@@ -8,6 +8,7 @@ import { formatTimestamp } from "../src/event/timestamp.ts";
 import { limits } from "../src/limits.ts";
 import { type Blocked, blockedSchema, blocklistCsv, blocklistLines, blocklistOf, blocklistSpan } from "../src/web/blocklist.ts";
 import { endpoint } from "../src/web/endpoint.ts";
+import { HeavyReads } from "../src/web/heavy_reads.ts";
 import { oneOf, wholeNumber } from "../src/web/parameters.ts";
 
 const formats = ["json", "csv", "lines"] as const;
@@ -36,6 +37,8 @@ const headers = {
   "Vary": "`Accept`, as it chooses the format",
 };
 
+const reads = new HeavyReads("the blocklist");
+
 export const blocklist = endpoint({
   method: "get",
   path: "/blocklist",
@@ -63,12 +66,16 @@ export const blocklist = endpoint({
       },
     ],
   },
-  problems: [],
-  handle: async ({ c, service: { guardian: { anomalies, feedback }, clock }, query }) => {
+  problems: ["overloaded"],
+  handle: async ({ c, service, query }) => {
+    const { guardian: { anomalies, feedback }, clock } = service;
     const { hours, limit, min_severity: minSeverity, format = accepted(c) } = query;
     const order = { now: clock.now(), hours, limit, minSeverity };
     const { since, until } = blocklistSpan(order);
-    const { sessions, cut } = await blocklistOf(anomalies.within(since, until), (session) => feedback.verdictOf(session), order);
+    const { sessions, cut } = await reads.take(
+      service,
+      () => blocklistOf(anomalies.within(since, until), (session) => feedback.verdictOf(session), order),
+    );
     c.header("Blocklist-Generated-At", formatTimestamp(order.now));
     c.header("Vary", "Accept");
     if (cut) c.header("Blocklist-Truncated", "true");

@@ -32,7 +32,7 @@ export const jobDays = endpoint({
   tag: "Jobs",
   summary: "How the last days stand",
   description: "One row for each day that has ended, newest first, whether it is counted or not.",
-  query: z.object({ limit: wholeNumber(1, limits.pageRowsMax, DAYS_DEFAULT, { means: "Days back from yesterday" }) }),
+  query: z.object({ limit: wholeNumber(1, limits.jobDaysShownMax, DAYS_DEFAULT, { means: "Days back from yesterday" }) }),
   answers: { 200: { means: "Days, newest first", schema: z.array(jobDaySchema), example: [example] } },
   problems: [],
   handle: async ({ c, service: { days, dayStates }, query: { limit } }) => {

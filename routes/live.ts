@@ -7,7 +7,7 @@ import { GuardianError } from "../src/errors.ts";
 import { type LiveFigures, liveFiguresSchema, trafficNames } from "../src/live/figures.ts";
 import { type Channel, channels } from "../src/live/updates.ts";
 import { endpoint } from "../src/web/endpoint.ts";
-import { oneOf, someText } from "../src/web/parameters.ts";
+import { oneOf, someSession } from "../src/web/parameters.ts";
 
 const TAG = "Live";
 const EVENT_STREAM = "text/event-stream";
@@ -72,7 +72,7 @@ export const liveFeed = endpoint({
     channels: channelsParameter,
     severity: oneOf(severities, { means: "Anomalies of this severity alone", example: "high" }),
     anomaly_type: oneOf(anomalyTypes, { means: "Anomalies of this type alone" }),
-    session_id: someText({ means: "Anomalies and feedback of this session alone", example: "11" }),
+    session_id: someSession({ means: "Anomalies and feedback of this session alone" }),
     last_event_id: lastIdParameter,
   }),
   headers: z.object({

@@ -7,18 +7,17 @@ import { GuardianError } from "../src/errors.ts";
 import { idOut } from "../src/event/code.ts";
 import { kindNames } from "../src/event/kind.ts";
 import { formatTimestamp } from "../src/event/timestamp.ts";
-import { readSessionEvents, type SessionEvents, type SessionQuery } from "../src/lake/mod.ts";
+import { readSessionEvents } from "../src/lake/mod.ts";
 import { limits } from "../src/limits.ts";
 import { hoursOfVerdict } from "../src/store/feedback.ts";
-import { Turns } from "../src/store/turns.ts";
 import { endpoint } from "../src/web/endpoint.ts";
+import { HeavyReads } from "../src/web/heavy_reads.ts";
 import { jsonBody } from "../src/web/json_body.ts";
-import { pointInTime, wholeNumber } from "../src/web/parameters.ts";
+import { pointInTime, sessionInPath, wholeNumber } from "../src/web/parameters.ts";
 import type { Service } from "../src/web/service.ts";
 
 const TAG = "Sessions";
 const id = z.union([z.int(), z.string()]);
-const sessionInPath = z.object({ session_id: z.string().openapi({ description: "The session", example: "11" }) });
 
 const verdictSchema = z.enum(feedbackVerdicts, { error: () => 'it must be "human", "bot" or null' }).nullable();
 const feedbackBody = z.object({
@@ -150,7 +149,9 @@ export const sessionEvents = endpoint({
   problems: ["overloaded", "storage_failing"],
   handle: async ({ c, service, path: { session_id: session }, query }) => {
     const { since, until } = await timeOf(service, session, query);
-    const { events, more, leftOut } = await readInTurn(service, { session, since, until, limit: query.limit });
+    const { state: kv, duck, log } = service.guardian;
+    const asked = { session, since, until, limit: query.limit };
+    const { events, more, leftOut } = await reads.take(service, () => readSessionEvents({ kv, duck, log }, asked));
     const answer: EventsOut = {
       session_id: idOut(session),
       since: formatTimestamp(since),
@@ -184,22 +185,4 @@ async function timeOf(
   throw new GuardianError("invalid_parameter", `Cannot use "since" and "until" as given: ${why}; ask for less time`);
 }
 
-const RETRY_AFTER_S = 2;
-/** What waits of a service: DuckDB reads for one request at a time, as the machine is shared with the engine. */
-const readers = new WeakMap<Service, { turns: Turns; asked: number }>();
-
-async function readInTurn(service: Service, query: SessionQuery): Promise<SessionEvents> {
-  const reader = readers.get(service) ?? { turns: new Turns(), asked: 0 };
-  readers.set(service, reader);
-  if (reader.asked > limits.sessionEventsWaitingMax) {
-    const why = "events of other sessions are being read, and too many wait already; ask again in a moment";
-    throw new GuardianError("overloaded", `Cannot read events now: ${why}`, { retryAfterS: RETRY_AFTER_S });
-  }
-  reader.asked++;
-  try {
-    const { state: kv, duck, log } = service.guardian;
-    return await reader.turns.take(() => readSessionEvents({ kv, duck, log }, query));
-  } finally {
-    reader.asked--;
-  }
-}
+const reads = new HeavyReads("events of this session");

@@ -204,8 +204,10 @@ export const limits = {
   sessionEventsHoursMax: 24 * 31,
   /** Part files read for the events of one session. More: 400, with the advice to ask for less time. */
   sessionEventsFilesMax: 2000,
-  /** Requests for events of sessions that wait for the one being answered. More: 429 with Retry-After. */
-  sessionEventsWaitingMax: 16,
+  /** Requests for events of a session, and for a blocklist, that wait for the one being answered. More: 429 with Retry-After. */
+  heavyReadsWaitingMax: 16,
+  /** Days in one answer on how the last days stand: each takes a look at its hours. Above: 400. */
+  jobDaysShownMax: 100,
   /** Hours in one timeline. Above: 400. */
   timelineHoursMax: 24 * 31,
   /** Bytes of the built dashboard that are held in memory, with the packed copies of its files. More: it is not shown. */

@@ -39,6 +39,14 @@ export interface Counters {
   evicted: number;
 }
 
+/** How a partition's state is limited, and what it tells; what is not given is as in limits. */
+export interface StateOptions {
+  readonly paneSessionsMax?: number;
+  readonly wordsMax?: number;
+  /** Whether confirmed anomalies are all that is asked for: evidence of what may yet change is dear to gather. */
+  readonly confirmedAlone?: boolean;
+}
+
 export class PartitionState {
   readonly lanes = new Map<string, Lane>();
   readonly words: EngineWords;
@@ -47,16 +55,20 @@ export class PartitionState {
   sessions = new Sketch();
   /** Effects are taken in only from this offset on: what lies before it was done by an earlier run. */
   #quietUntil = 0;
+  /** What is known of the words of the latest batches: neighbours may share one list, which grows. By place: code here, and hash. */
+  #memoOf: readonly string[] = [];
+  #memo = new Uint32Array(0);
+  #hashes = new Uint32Array(0);
   #effects: Effects | null = null;
   #offset = 0;
   #ordinal = 0;
 
-  constructor(readonly partition: number, private readonly options: { paneSessionsMax?: number; wordsMax?: number } = {}) {
+  constructor(readonly partition: number, private readonly options: StateOptions = {}) {
     this.words = new EngineWords(options.wordsMax);
   }
 
   /** The state after a restart: lanes stand where the bookmark says, and their open windows fill again from `position` on. */
-  static from(bookmark: Bookmark, partition: number, options: { paneSessionsMax?: number; wordsMax?: number } = {}): PartitionState {
+  static from(bookmark: Bookmark, partition: number, options: StateOptions = {}): PartitionState {
     const state = new PartitionState(partition, options);
     state.counters = structuredClone(bookmark.counters) as Counters;
     state.sessions = new Sketch(bookmark.sessions.slice());
@@ -105,7 +117,10 @@ export class PartitionState {
     if (from < quiet) this.#range(batch, from, quiet, null);
     if (quiet < batch.count) this.#range(batch, quiet, batch.count, effects);
     this.position = batch.firstOffset + batch.count;
-    if (this.words.crowded) this.words.sweep((visit) => this.lanes.forEach((lane) => lane.codes(visit)));
+    if (this.words.crowded) {
+      this.words.sweep((visit) => this.lanes.forEach((lane) => lane.codes(visit)));
+      this.#memo.fill(0);
+    }
   }
 
   /** `effects` is null while windows fill again after a restart: then nothing is counted twice, and only lanes that were open matter. */
@@ -131,7 +146,7 @@ export class PartitionState {
     const lane = this.#lane(batch.lane);
     const { kind, eventTime, session, item, words } = batch;
     const ahead = batch.lane === LIVE ? batch.arrival + limits.liveAheadMs : Infinity;
-    const memo = words.length > 0 ? new Uint32Array(words.length) : noWords;
+    const memo = words.length > 0 ? this.#memoFor(words) : this.#memo;
     const evicted = lane.evicted;
     for (let row = from; row < to; row++) {
       const time = eventTime[row];
@@ -162,7 +177,20 @@ export class PartitionState {
   }
 
   #seen(session: number, batch: EventBatch): void {
-    this.sessions.add(session < FIRST_WORD ? mix(session) : textHash(batch.words[session - FIRST_WORD]));
+    this.sessions.add(
+      session < FIRST_WORD ? mix(session) : (this.#hashes[session - FIRST_WORD] ||= textHash(batch.words[session - FIRST_WORD])),
+    );
+  }
+
+  /** Codes of words, 0 where not looked up yet; hashes beside them. */
+  #memoFor(words: readonly string[]): Uint32Array {
+    const same = words === this.#memoOf;
+    if (same && words.length <= this.#memo.length) return this.#memo;
+    const length = same ? 2 * words.length : words.length;
+    this.#memo = resized(this.#memo, length, same);
+    this.#hashes = resized(this.#hashes, length, same);
+    this.#memoOf = words;
+    return this.#memo;
   }
 
   #late(batch: EventBatch, row: number, lane: Lane, effects: Effects): void {
@@ -189,7 +217,7 @@ export class PartitionState {
   }
 
   #report(lane: string, status: AnomalyEffect["status"], window: HotWindow): void {
-    if (this.#effects === null) return;
+    if (this.#effects === null || (this.options.confirmedAlone && status !== "confirmed")) return;
     this.#effects.anomalies.push({
       offset: this.#offset,
       ordinal: this.#ordinal++,
@@ -208,7 +236,12 @@ export class PartitionState {
   }
 }
 
-const noWords = new Uint32Array(0);
+/** Zeros, behind what is kept of a column. */
+function resized(column: Uint32Array<ArrayBuffer>, length: number, keep: boolean): Uint32Array<ArrayBuffer> {
+  const into = new Uint32Array(length);
+  if (keep) into.set(column);
+  return into;
+}
 
 function textIn(batch: EventBatch, code: number): string | null {
   return code === ABSENT ? null : code < FIRST_WORD ? String(code) : batch.words[code - FIRST_WORD];

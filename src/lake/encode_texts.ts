@@ -29,19 +29,21 @@ export type TextsOf = (batch: EventBatch) => Coded | string | undefined;
 const utf8 = new TextEncoder();
 /** Per row that has a value, its place in the dictionary. */
 let rowIndexes = new Uint32Array(0);
-/** Slots of integers seen, two words each: the integer, and its place in the dictionary plus one. As many as twice the rows. */
-let slots = new Uint32Array(0);
+/** Slots of integers seen, two words each: the integer, and its place in the dictionary plus one. Twice as many as integers at least. */
+let slots = new Uint32Array(0), spare = new Uint32Array(0);
+/** Slots at first, so few that a column of few integers stays in the processor's cache; four times as many when they fill. */
+const SLOTS_AT_FIRST = 1024;
 
 /** The distinct texts of a column chunk, numbered as they come. */
 class Dictionary {
   count = 0;
-  readonly #mask: number;
-  #cleared = false;
+  /** Slots less one; -1 before the first integer. */
+  #mask = -1;
+  #integers = 0;
   #words = new Map<string, number>();
 
-  constructor(rows: number) {
+  constructor() {
     dictionaryBytes.length = 0;
-    this.#mask = 2 ** Math.ceil(Math.log2(2 * rows + 1)) - 1;
   }
 
   word(text: string): number {
@@ -55,7 +57,7 @@ class Dictionary {
   }
 
   integer(value: number): number {
-    if (!this.#cleared) this.#clear();
+    if (2 * this.#integers > this.#mask) this.#grow();
     const mask = this.#mask;
     let slot = (Math.imul(value, 0x9e3779b1) >>> 7) & mask;
     for (;; slot = (slot + 1) & mask) {
@@ -65,15 +67,26 @@ class Dictionary {
     }
     slots[2 * slot] = value;
     slots[2 * slot + 1] = ++this.count;
+    this.#integers++;
     putDigits(value);
     return this.count - 1;
   }
 
-  #clear(): void {
-    const length = 2 * (this.#mask + 1);
+  /** Makes room for more integers; the slots that they were in are kept for the next time. */
+  #grow(): void {
+    const before = 2 * (this.#mask + 1), length = Math.max(2 * SLOTS_AT_FIRST, 4 * before), mask = length / 2 - 1, old = slots;
+    slots = spare;
+    spare = old;
     if (slots.length < length) slots = new Uint32Array(length);
     else slots.fill(0, 0, length);
-    this.#cleared = true;
+    for (let from = 0; from < before; from += 2) {
+      if (old[from + 1] === 0) continue;
+      let slot = (Math.imul(old[from], 0x9e3779b1) >>> 7) & mask;
+      while (slots[2 * slot + 1] !== 0) slot = (slot + 1) & mask;
+      slots[2 * slot] = old[from];
+      slots[2 * slot + 1] = old[from + 1];
+    }
+    this.#mask = mask;
   }
 }
 
@@ -110,7 +123,7 @@ function putLength(bytes: Uint8Array, at: number, length: number): void {
 export function encodeTexts(runs: readonly Run[], rows: number, textsOf: TextsOf): EncodedColumn {
   reservePresent(rows);
   if (rowIndexes.length < rows) rowIndexes = new Uint32Array(rows + 256);
-  const dictionary = new Dictionary(rows);
+  const dictionary = new Dictionary();
   let row = 0, values = 0;
   let batchAt: EventBatch | null = null;
   let seen = new Uint32Array(0);

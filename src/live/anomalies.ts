@@ -36,11 +36,21 @@ export class LiveAnomalies {
     private readonly most: number = limits.liveAnomaliesMax,
   ) {}
 
-  /** Takes in an anomaly as it is now. isOld: it was read from the store, and what was heard meanwhile is newer. */
-  put(anomaly: Anomaly, isOld = false): void {
+  /** Takes in what is stored, newest first, as far as there is room: what was heard of an anomaly meanwhile is newer, and stays. */
+  putOld(stored: readonly Anomaly[]): void {
+    const heard = [...this.#noted], old = stored.filter(({ anomaly_id: id }) => !this.#noted.has(id));
+    for (const anomaly of old.slice(0, this.most - heard.length).reverse()) this.put(anomaly);
+    for (const [id, noted] of heard) {
+      this.#noted.delete(id);
+      this.#noted.set(id, noted);
+    }
+  }
+
+  /** Takes in an anomaly as it is now. */
+  put(anomaly: Anomaly): void {
     const { anomaly_id: id, session_id, anomaly_type: type, severity, status, lane } = anomaly;
     const before = this.#noted.get(id);
-    if (lane !== LIVE || (isOld && before !== undefined)) return;
+    if (lane !== LIVE) return;
     const noted = { session: String(session_id), start: Date.parse(anomaly.window_start), type, severity, status };
     this.#noted.set(id, noted);
     const standing = this.#sessions.get(noted.session) ?? { noted: 0, valid: 0 };

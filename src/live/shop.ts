@@ -3,7 +3,7 @@
 // It must not know HTTP, nor keep anything on disk.
 
 import type { Clock } from "../clock.ts";
-import type { FeedbackVerdict } from "../detect/anomaly.ts";
+import type { Anomaly, FeedbackVerdict } from "../detect/anomaly.ts";
 import { reasonOf } from "../errors.ts";
 import { LIVE } from "../event/batch.ts";
 import { formatTimestamp } from "../event/timestamp.ts";
@@ -192,6 +192,7 @@ export class LiveShop {
   async #readFlags(): Promise<void> {
     const { anomalies } = this.parts, { newest } = this.#window;
     if (newest === -Infinity) return;
+    const stored: Anomaly[] = [];
     let after: readonly [number, string] | undefined, left = limits.liveAnomaliesMax;
     do {
       const { items, next } = await anomalies.list({
@@ -201,10 +202,11 @@ export class LiveShop {
         order: "window",
         after,
       });
-      for (const anomaly of items) this.#anomalies.put(anomaly, true);
+      stored.push(...items);
       left -= items.length;
       after = next ?? undefined;
     } while (after !== undefined && left > 0);
+    this.#anomalies.putOld(stored);
   }
 
   #tellRead(): void {

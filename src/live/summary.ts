@@ -58,13 +58,20 @@ export function topProducts({ tables, idOf }: LiveWindow, traffic: TrafficName):
   for (let slot = 0; slot < tables.items.slots; slot++) {
     const code = tables.items.codes[slot];
     if (code === NONE) continue;
-    const { clicks, purchases } = tables.itemFigures(slot, traffic === "humans");
-    if (clicks + purchases === 0 || (top.length === TOP_PRODUCTS && clicks < top[TOP_PRODUCTS - 1].clicks)) continue;
-    top.push({ item_id: idOf(code), clicks, purchases });
-    top.sort((a, b) => b.clicks - a.clicks || b.purchases - a.purchases || compareIds(String(a.item_id), String(b.item_id)));
+    const { clicks, purchases } = tables.itemFigures(slot, traffic === "humans"), last = top[TOP_PRODUCTS - 1];
+    // Most items are told from the last one by a number; ids are looked at for those alone that are not.
+    if (clicks + purchases === 0 || clicks < last?.clicks || (clicks === last?.clicks && purchases < last.purchases)) continue;
+    const product = { item_id: idOf(code), clicks, purchases };
+    if (last !== undefined && byRank(product, last) > 0) continue;
+    top.push(product);
+    top.sort(byRank);
     if (top.length > TOP_PRODUCTS) top.pop();
   }
   return top;
+}
+
+function byRank(a: Product, b: Product): number {
+  return b.clicks - a.clicks || b.purchases - a.purchases || compareIds(String(a.item_id), String(b.item_id));
 }
 
 /** The sessions whose hashes are smallest, in that order: which those are changes little from one second to the next. */
@@ -82,22 +89,25 @@ export function sessionsShown(window: LiveWindow, traffic: TrafficName, most: nu
     if (found.length >= most) break;
   }
   found.sort((a, b) => tables.hashOf(a) - tables.hashOf(b) || sessions.codes[a] - sessions.codes[b]);
-  return found.slice(0, most).map((slot) => shown(window, slot));
+  // By item: the session that it was last seen in. A set for each session would cost too much where one has a great many items.
+  const seenIn = new Int32Array(tables.items.slots).fill(NONE);
+  return found.slice(0, most).map((slot) => shown(window, slot, seenIn));
 }
 
-function shown({ tables, start, newest, idOf }: LiveWindow, slot: number): ShownSession {
+function shown({ tables, start, newest, idOf }: LiveWindow, slot: number, seenIn: Int32Array): ShownSession {
   const { flagged, hasBought, durationMs } = tables.sessionFigures(slot, start, newest);
-  let clicks = 0;
-  const items = new Set<number>();
+  let clicks = 0, items = 0;
   for (const { item, kind, count } of tables.cellsOf(slot)) {
     if (kind === CLICK) clicks += count;
-    if (item !== NONE) items.add(item);
+    if (item === NONE || seenIn[item] === slot) continue;
+    seenIn[item] = slot;
+    items++;
   }
   return {
     session_id: idOf(tables.sessions.codes[slot]),
     duration_s: durationMs / 1000,
     clicks,
-    items: items.size,
+    items,
     bought: hasBought,
     flagged,
   };

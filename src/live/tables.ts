@@ -13,11 +13,11 @@ export const BUCKET_MS = 10_000;
 const ROW = 8, ROW_BITS = 3;
 
 // A cell. WHEN: bucket times 8 plus kind; SINCE: ms of its first event from the start of the bucket;
-// OLDER: the session's one before, in order of buckets, so that those that have left the window are the last CELLS ones; NEXT: of the
-// bucket, or of the free list.
-const WHO = 0, ITEM = 1, WHEN = 2, COUNT = 3, SINCE = 4, OLDER = 5, NEXT = 6;
-// A session. Times are ms modulo 2^32, of which differences are right up to 24 days. FIRST may be of a cell that has gone. HEAD: its newest
-// cell. HASH: 32 mixed bits, the lowest of which says whether it is flagged.
+// BEFORE and AFTER: the session's cells that were made before and after it, or NONE, so that any of them leaves at the same cost, in
+// whatever order events come; NEXT: of the bucket, or of the free list.
+const WHO = 0, ITEM = 1, WHEN = 2, COUNT = 3, SINCE = 4, BEFORE = 5, NEXT = 6, AFTER = 7;
+// A session. Times are ms modulo 2^32, of which differences are right up to 24 days. FIRST may be of a cell that has gone. HEAD: the cell
+// that was made last, with its WHEN and ITEM. HASH: 32 mixed bits, the lowest of which says whether it is flagged.
 const CELLS = 0, BOUGHT = 1, FIRST = 2, LAST = 3, HEAD = 4, HASH = 5, HEAD_WHEN = 6, HEAD_ITEM = 7;
 // An item: its cells, then clicks and purchases of all, then of people.
 const ITEM_CELLS = 0, FIGURES = 1;
@@ -106,20 +106,19 @@ export class WindowTables {
       this.#countAgain(rows[who + HEAD], within);
       return chain;
     }
-    const made = this.#take(), cells = this.#cells, at = made << ROW_BITS;
+    const made = this.#take(), cells = this.#cells, at = made << ROW_BITS, before = rows[who + HEAD];
     cells[at + WHO] = session;
     cells[at + ITEM] = item;
     cells[at + WHEN] = when;
     cells[at + COUNT] = 1;
     cells[at + SINCE] = within;
     cells[at + NEXT] = chain;
-    if (rows[who + HEAD_WHEN] >>> 3 > bucket) this.#insert(made, who, bucket);
-    else {
-      cells[at + OLDER] = rows[who + HEAD];
-      rows[who + HEAD] = made;
-      rows[who + HEAD_WHEN] = when;
-      rows[who + HEAD_ITEM] = item;
-    }
+    cells[at + BEFORE] = before;
+    cells[at + AFTER] = NONE;
+    if (before !== NONE) cells[(before << ROW_BITS) + AFTER] = made;
+    rows[who + HEAD] = made;
+    rows[who + HEAD_WHEN] = when;
+    rows[who + HEAD_ITEM] = item;
     rows[who + CELLS]++;
     if (item !== NONE) this.#item[(item << ROW_BITS) + ITEM_CELLS]++;
     return made;
@@ -137,6 +136,7 @@ export class WindowTables {
         if (--items[(item << ROW_BITS) + ITEM_CELLS] === 0) this.items.remove(item);
       }
       if (--rows[who + CELLS] === 0) this.sessions.remove(session);
+      else this.#unlink(at, who);
       cells[at + NEXT] = this.#free;
       this.#free = cell;
       cell = next;
@@ -154,10 +154,10 @@ export class WindowTables {
     }
   }
 
-  /** What a session did, newest bucket first. */
+  /** What a session did, in no order. */
   *cellsOf(session: number): Generator<Cell> {
     const rows = this.#session, cells = this.#cells, who = session << ROW_BITS;
-    for (let left = rows[who + CELLS], cell = rows[who + HEAD]; left > 0; left--, cell = cells[(cell << ROW_BITS) + OLDER]) {
+    for (let cell = rows[who + HEAD]; cell !== NONE; cell = cells[(cell << ROW_BITS) + BEFORE]) {
       const at = cell << ROW_BITS, when = cells[at + WHEN];
       yield { item: cells[at + ITEM], kind: when & 7, bucket: when >>> 3, count: cells[at + COUNT] };
     }
@@ -181,11 +181,11 @@ export class WindowTables {
     return { clicks: this.#item[at], purchases: this.#item[at + 1] };
   }
 
-  /** The time of a session's first event that a cell holds, ms modulo 2^32: its oldest bucket is the end of its chain. */
+  /** The time of a session's first event that a cell holds, ms modulo 2^32. */
   #firstOf(who: number): number {
     const rows = this.#session, cells = this.#cells;
     let earliest = Infinity;
-    for (let left = rows[who + CELLS], cell = rows[who + HEAD]; left > 0; left--, cell = cells[(cell << ROW_BITS) + OLDER]) {
+    for (let cell = rows[who + HEAD]; cell !== NONE; cell = cells[(cell << ROW_BITS) + BEFORE]) {
       const at = cell << ROW_BITS;
       earliest = Math.min(earliest, (cells[at + WHEN] >>> 3) * BUCKET_MS + cells[at + SINCE]);
     }
@@ -199,17 +199,17 @@ export class WindowTables {
     if (within < first) cells[at + SINCE] = within;
   }
 
-  /** Puts a cell into its session's chain behind those of later buckets. */
-  #insert(made: number, who: number, bucket: number): void {
-    const cells = this.#cells;
-    let before = this.#session[who + HEAD];
-    for (let left = this.#session[who + CELLS] - 1; left > 0; left--) {
-      const older = cells[(before << ROW_BITS) + OLDER];
-      if (cells[(older << ROW_BITS) + WHEN] >>> 3 <= bucket) break;
-      before = older;
+  /** Takes a cell out of its session's chain, in which there are others. */
+  #unlink(at: number, who: number): void {
+    const cells = this.#cells, rows = this.#session, before = cells[at + BEFORE], after = cells[at + AFTER];
+    if (before !== NONE) cells[(before << ROW_BITS) + AFTER] = after;
+    if (after !== NONE) {
+      cells[(after << ROW_BITS) + BEFORE] = before;
+      return;
     }
-    cells[(made << ROW_BITS) + OLDER] = cells[(before << ROW_BITS) + OLDER];
-    cells[(before << ROW_BITS) + OLDER] = made;
+    rows[who + HEAD] = before;
+    rows[who + HEAD_WHEN] = cells[(before << ROW_BITS) + WHEN];
+    rows[who + HEAD_ITEM] = cells[(before << ROW_BITS) + ITEM];
   }
 
   #countItem(item: number, kind: number, count: number, ofPeople: boolean): void {

@@ -1,5 +1,6 @@
 // What a receiver's answer means, and when a message is tried again. Pure: it must not know clocks, storage or the network.
-// What always holds: whatever is not clearly taken is tried again; what only this message can be blamed for does not hold up the others.
+// What always holds: whatever is not clearly taken is tried again; what only this message can be blamed for does not hold up the others,
+// and what nobody can be sure of does so for half an hour at the most.
 
 import { limits } from "../limits.ts";
 
@@ -10,18 +11,13 @@ export type Answer =
   | { readonly kind: "failing"; readonly reason: string; readonly retryAfterMs: number };
 
 const SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS;
-/** Waits between the tries of one message: the specification's example, a little over three days in all. */
-export const RETRY_WAITS_MS: readonly number[] = [
-  5 * SECOND_MS,
-  5 * MINUTE_MS,
-  30 * MINUTE_MS,
-  2 * HOUR_MS,
-  5 * HOUR_MS,
-  10 * HOUR_MS,
-  14 * HOUR_MS,
-  20 * HOUR_MS,
-  24 * HOUR_MS,
-];
+/**
+ * Waits between the tries of one message: they begin as the specification's example does, and last as long in all, a little over three days.
+ * None is longer than an hour, as an alarm that comes a day after the receiver is back helps nobody.
+ */
+export const RETRY_WAITS_MS: readonly number[] = [5 * SECOND_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, ...Array<number>(75).fill(HOUR_MS)];
+/** From this failed try on a message holds up no other: the receiver may stumble over this one alone, whatever it answers. */
+const ASIDE_FROM_TRY = 4;
 /** Share of a wait by which it is longer or shorter, so that many senders do not come back at the same moment. */
 const JITTER = 0.1;
 /** The longest wait there is, ms. A next try that is further ahead was noted before the clock was set back. */
@@ -46,6 +42,14 @@ export function answerOf(status: number, retryAfter: string | null, now: number)
 function retryAfterMs(text: string, now: number): number {
   const asked = /^\d+$/.test(text.trim()) ? Number(text) * SECOND_MS : Date.parse(text) - now;
   return Number.isNaN(asked) ? 0 : Math.min(Math.max(asked, 0), limits.webhookRetryAfterMaxMs);
+}
+
+/**
+ * Whether a message that was not taken waits beside the others from now on. It stays there: what becomes of it later says little of the
+ * receiver, and the next new message finds out. tries: its failed ones.
+ */
+export function goesAside(kind: Answer["kind"], tries: number, isAside: boolean, hasRoom: boolean): boolean {
+  return isAside || ((kind === "refused" || tries >= ASIDE_FROM_TRY) && hasRoom);
 }
 
 /**

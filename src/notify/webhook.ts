@@ -11,7 +11,7 @@ import { limits } from "../limits.ts";
 import type { LogLine } from "../log_line.ts";
 import type { Outbox, Waiting } from "../store/outbox.ts";
 import { VERSION } from "../version.ts";
-import { type Answer, answerOf, RETRY_WAIT_MAX_MS, retryWaitMs } from "./retry.ts";
+import { type Answer, answerOf, goesAside, RETRY_WAIT_MAX_MS, retryWaitMs } from "./retry.ts";
 import { secretBytes, signedHeaders } from "./signature.ts";
 
 /** Where messages go, and what signs them. */
@@ -187,7 +187,7 @@ export class WebhookSender {
     const { outbox, logLine, clock, random = Math.random } = this.parts;
     const { reason } = answer, tries = message.tries + 1;
     const waitMs = retryWaitMs(tries, random(), answer.kind === "failing" ? answer.retryAfterMs : 0);
-    const aside = answer.kind === "refused" && (message.aside || outbox.hasRoomAside);
+    const aside = goesAside(answer.kind, tries, message.aside, outbox.hasRoomAside);
     if (waitMs === null) {
       return async () => {
         await outbox.settle(message, "failed", reason);

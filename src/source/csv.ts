@@ -1,5 +1,5 @@
 // Rows of a CSV file, from bytes straight into columns. Nearly all lines have the plain form that `#plainRows` takes at a few
-// nanoseconds a field; whatever it does not know (text ids, other spellings of time, quotes, faults) goes line by line through `#line`.
+// nanoseconds a field; whatever it does not know (other spellings of time, quotes, faults) goes line by line through `#line`.
 // What always holds: both ways give the same row for the same line; content never throws, a line that is no event becomes a reject.
 
 import { ABSENT, FIRST_WORD } from "../event/code.ts";
@@ -15,7 +15,7 @@ import { Fields } from "./fields.ts";
 import { BUYS, CLICKS, type ColumnIndexes, type CsvLayout, layoutFor, layoutText } from "./layout.ts";
 import type { LineReader } from "./lines.ts";
 import type { RowReader } from "./row_reader.ts";
-import { WordCache } from "../event/word_cache.ts";
+import { type Texts, WordTable } from "./word_table.ts";
 
 const COLON = 58, SPACE = 32, COMMA = 44, DOT = 46, QUOTE = 34, LF = 10, CR = 13, ZERO = 48, DEL = 127, T = 84, Z = 90;
 
@@ -36,7 +36,7 @@ interface Fault {
 
 /**
  * Reads the rows of one file. `report` gets every reject, in file order. `layout`: null to have the first good line settle it, out of the
- * known ones or what `indexes` says.
+ * known ones or what `indexes` says. texts: who gives texts their codes.
  */
 export class CsvReader implements RowReader {
   /** Lines that became no row. */
@@ -45,7 +45,7 @@ export class CsvReader implements RowReader {
   readonly #report: RejectSink;
   readonly #indexes: ColumnIndexes | null;
   #layout: CsvLayout | null;
-  readonly #words = new WordCache();
+  readonly #texts: Texts;
   readonly #fields = new Fields();
   readonly #view: DataView;
   /** Whether the layout is one that `#plainRows` knows. */
@@ -60,8 +60,15 @@ export class CsvReader implements RowReader {
   #minuteHead = NaN;
   #minuteTail = NaN;
 
-  constructor(lines: LineReader, layout: CsvLayout | null, report: RejectSink, indexes: ColumnIndexes | null = null) {
+  constructor(
+    lines: LineReader,
+    layout: CsvLayout | null,
+    report: RejectSink,
+    indexes: ColumnIndexes | null = null,
+    texts: Texts = new WordTable(lines.bytes),
+  ) {
     this.#lines = lines;
+    this.#texts = texts;
     this.#report = report;
     this.#indexes = indexes;
     this.#layout = layout;
@@ -87,8 +94,8 @@ export class CsvReader implements RowReader {
   }
 
   /**
-   * Takes lines of the plain form as long as they come: canonical integers below 2^31 as ids, `YYYY-MM-DDTHH:MM:SS.mmmZ`, and a
-   * category, or price and quantity, without surprises. It may look past the end of what is read, and takes no row that ends there.
+   * Takes lines of the plain form as long as they come: ids and a category of printable ASCII without blanks and quotes,
+   * `YYYY-MM-DDTHH:MM:SS.mmmZ`, price and quantity without surprises. It may look past the end of what is read, and takes no row that ends there.
    * One long function on purpose: fields taken by functions of their own, which must return both a value and a place, cost twice as much.
    */
   #plainRows(into: ColumnBuilder, rowsMax: number, kind: CsvLayout["kind"]): void {
@@ -99,17 +106,23 @@ export class CsvReader implements RowReader {
     const first = into.count, rowMax = Math.min(rowsMax, eventTime.length);
     let row = first, lineAt = lines.at, head = this.#minuteHead, tail = this.#minuteTail, minute = this.#minute;
     while (row < rowMax && lineAt < end) {
-      let at = lineAt, digit = bytes[at] - ZERO;
-      if (digit <= 0 || digit > 9) break;
-      let session = 0, four = fourDigits(view, at);
-      if (four >= 0) {
-        session = four;
-        at += 4;
+      let at = lineAt, digit = bytes[at] - ZERO, session = 0, four = -1;
+      if (digit > 0 && digit <= 9) {
+        four = fourDigits(view, at);
+        if (four >= 0) {
+          session = four;
+          at += 4;
+        }
+        for (digit = bytes[at] - ZERO; digit >= 0 && digit <= 9 && session <= TENTH_OF_INTEGERS; digit = bytes[++at] - ZERO) {
+          session = session * 10 + digit;
+        }
       }
-      for (digit = bytes[at] - ZERO; digit >= 0 && digit <= 9 && session <= TENTH_OF_INTEGERS; digit = bytes[++at] - ZERO) {
-        session = session * 10 + digit;
+      if (at === lineAt || session > INTEGER_MAX || bytes[at] !== COMMA) {
+        at = plainEnd(bytes, lineAt, limits.idBytesMax);
+        if (at === lineAt || bytes[at] !== COMMA) break;
+        session = this.#plainCode(into, bytes, lineAt, at);
       }
-      if (session > INTEGER_MAX || bytes[at++] !== COMMA) break;
+      at++;
 
       if (view.getFloat64(at, true) !== head || view.getFloat64(at + 8, true) !== tail) {
         if (!this.#takeMinute(at)) break;
@@ -125,22 +138,29 @@ export class CsvReader implements RowReader {
       at += 24;
       if (bytes[at++] !== COMMA) break;
 
-      digit = bytes[at] - ZERO;
-      if (digit <= 0 || digit > 9) break;
+      const itemAt = at;
       let item = 0;
-      four = fourDigits(view, at);
-      if (four >= 0) {
-        item = four;
-        four = fourDigits(view, at += 4);
+      digit = bytes[at] - ZERO;
+      if (digit > 0 && digit <= 9) {
+        four = fourDigits(view, at);
         if (four >= 0) {
-          item = item * 10_000 + four;
-          at += 4;
+          item = four;
+          four = fourDigits(view, at += 4);
+          if (four >= 0) {
+            item = item * 10_000 + four;
+            at += 4;
+          }
+        }
+        for (digit = bytes[at] - ZERO; digit >= 0 && digit <= 9 && item <= TENTH_OF_INTEGERS; digit = bytes[++at] - ZERO) {
+          item = item * 10 + digit;
         }
       }
-      for (digit = bytes[at] - ZERO; digit >= 0 && digit <= 9 && item <= TENTH_OF_INTEGERS; digit = bytes[++at] - ZERO) {
-        item = item * 10 + digit;
+      if (at === itemAt || item > INTEGER_MAX || bytes[at] !== COMMA) {
+        at = plainEnd(bytes, itemAt, limits.idBytesMax);
+        if (at === itemAt || bytes[at] !== COMMA) break;
+        item = this.#plainCode(into, bytes, itemAt, at);
       }
-      if (item > INTEGER_MAX || bytes[at++] !== COMMA) break;
+      at++;
 
       if (purchase !== null) {
         let price = 0, quantity = 0, units = PRICE_UNITS;
@@ -172,7 +192,7 @@ export class CsvReader implements RowReader {
           at++;
         } else {
           const categoryAt = at;
-          while (isPlain(bytes[at]) && at - categoryAt < PLAIN_CATEGORY_BYTES_MAX) at++;
+          at = plainEnd(bytes, at, PLAIN_CATEGORY_BYTES_MAX);
           categories[row] = categoryAt === at ? ABSENT : this.#plainCode(into, bytes, categoryAt, at);
         }
       }
@@ -286,7 +306,9 @@ export class CsvReader implements RowReader {
   /** The code of the text in [from, to), which is printable ASCII. */
   #plainCode(into: ColumnBuilder, bytes: Uint8Array, from: number, to: number): number {
     const integer = integerIn(bytes, from, to);
-    return integer >= 0 ? integer : this.#words.code(into, bytes, from, to);
+    if (integer >= 0) return integer;
+    // A line with quotes was laid out anew, in bytes of its own.
+    return bytes === this.#lines.bytes ? this.#texts.code(into, from, to) : into.code(asciiText(bytes, from, to));
   }
 
   #time(column: number): number {
@@ -351,6 +373,10 @@ function integerIn(bytes: Uint8Array, from: number, to: number): number {
   return value < FIRST_WORD ? value : -1;
 }
 
+function asciiText(bytes: Uint8Array, from: number, to: number): string {
+  return String.fromCharCode.apply(null, bytes.subarray(from, to) as unknown as number[]);
+}
+
 function hasPlainRows(layout: CsvLayout): boolean {
   const text = layoutText(layout);
   return text === layoutText(CLICKS) || text === layoutText(BUYS);
@@ -375,6 +401,13 @@ function twoDigits(bytes: Uint8Array, at: number): number {
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : NaN;
 }
 
-function isPlain(byte: number): boolean {
-  return byte > 32 && byte < DEL && byte !== COMMA && byte !== QUOTE;
+/** 1 for bytes of a text that needs no second look: printable, no blank, comma or quote. */
+const plainBytes = Uint8Array.from({ length: 256 }, (_, byte) => byte > SPACE && byte < DEL && byte !== COMMA && byte !== QUOTE ? 1 : 0);
+
+/** Where plain bytes from `from` on end, `bytesMax` of them at the most. */
+function plainEnd(bytes: Uint8Array, from: number, bytesMax: number): number {
+  const stop = from + bytesMax;
+  let at = from;
+  while (at < stop && plainBytes[bytes[at]] === 1) at++;
+  return at;
 }

@@ -21,13 +21,20 @@ export interface ReplayTarget {
 
 const DAY_MS = 86_400_000;
 
+/** How long rows wait for readers at a time, and how often. */
+const WAIT_MS = 5, WAITS_MAX = 1000;
+
 export class LocalSink implements ReplaySink {
   readonly #sources = new Map<string, Promise<void>>();
+  /** Done when the submission before may go. */
+  #near: Promise<void> = Promise.resolve();
 
   constructor(private readonly target: ReplayTarget) {}
 
   async submit(source: string, firstRow: number, columns: EventColumns): Promise<{ accepted: number; duplicates: number }> {
     await this.#load(source);
+    // One after the other, for rows must come in order.
+    await (this.#near = this.#near.then(() => this.#readersNear()));
     return await this.target.intake.submit({ columns, lane: laneOfSource(source), source, firstRow });
   }
 
@@ -41,6 +48,16 @@ export class LocalSink implements ReplaySink {
     if (value?.ended) return;
     await this.target.intake.end(laneOfSource(source));
     await commit(this.target.state, { sets: [{ key: stateKeys.sourceEnd(source), value: { ended: true } }] });
+  }
+
+  /**
+   * Waits for readers that are behind: what they read while it is in memory still is read for little. Intake has a limit of its own, for
+   * readers that do not come nearer.
+   */
+  async #readersNear(): Promise<void> {
+    for (let waits = 0; waits < WAITS_MAX && this.target.intake.behind > limits.replayLagEventsMax; waits++) {
+      await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+    }
   }
 
   /** The same promise for all who ask, so that calls keep their order. */

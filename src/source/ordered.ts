@@ -5,7 +5,6 @@
 
 import { assert } from "../assert.ts";
 import { GuardianError } from "../errors.ts";
-import { ABSENT } from "../event/code.ts";
 import { ColumnBuilder, type EventColumns } from "../event/batch.ts";
 import type { Reject } from "../event/reject.ts";
 import { limits } from "../limits.ts";
@@ -14,8 +13,9 @@ import { LineReader } from "./lines.ts";
 import { withMadeUpRows } from "./made_up.ts";
 import { mergeRuns } from "./merge.ts";
 import { NdjsonReader } from "./ndjson.ts";
-import { countUntil, timeOrder } from "./order.ts";
+import { timeOrder } from "./order.ts";
 import type { Prescan } from "./prescan.ts";
+import { copied, gathered, pieces, ReorderBuffer } from "./reorder.ts";
 import type { RowReader } from "./row_reader.ts";
 import { Spill } from "./spill.ts";
 
@@ -123,19 +123,14 @@ class OrderedFile {
 
   /** A row can only be followed by rows that are `displacementMs` older at the most, so all that is older than that may go. */
   *#carried(): Generator<OrderedChunk> {
-    const heldMax = Math.floor(this.#sortRowsMax / 2);
-    let held = new ColumnBuilder(2 * this.#chunkRows), newest = -Infinity;
+    const heldMax = Math.floor(this.#sortRowsMax / 2), buffer = new ReorderBuffer(this.#plain, this.#chunkRows);
     for (let more = true; more;) {
-      const carried = held.count;
-      if (carried > heldMax / 2) return yield* this.#sorted(held);
+      const carried = buffer.count;
+      if (carried > heldMax / 2) return yield* this.#sorted(buffer.rows);
       // As many new rows as carried ones at least, so that no row is carried on more than twice on average.
-      more = this.#fill(held, Math.min(carried + Math.max(carried, this.#chunkRows), heldMax));
-      const { count, eventTime } = held;
-      for (let row = carried; row < count; row++) newest = Math.max(newest, eventTime[row]);
-      const order = timeOrder(eventTime, count);
-      const ready = more ? countUntil(eventTime, count, order, newest - this.#file.displacementMs) : count;
-      yield* this.#pieces(held, order, ready);
-      held = copied(held, order, ready, count, 2 * this.#chunkRows);
+      more = this.#fill(buffer.rows, Math.min(carried + Math.max(carried, this.#chunkRows), heldMax));
+      this.#onHeld(buffer.count + Math.min(buffer.count, this.#chunkRows));
+      for (const piece of buffer.release(carried, more ? this.#file.displacementMs : -Infinity)) yield this.#chunk(piece);
     }
   }
 
@@ -200,12 +195,7 @@ class OrderedFile {
   /** The first `ready` rows of `order`, as chunks. */
   *#pieces(columns: ColumnBuilder, order: Uint32Array | null, ready: number): Generator<OrderedChunk> {
     this.#onHeld(columns.count + Math.min(ready, this.#chunkRows));
-    let from = 0;
-    do {
-      const to = Math.min(from + this.#chunkRows, ready);
-      yield this.#chunk(this.#plain ? gathered(columns, order, from, to) : copied(columns, order, from, to));
-      from = to;
-    } while (from < ready);
+    for (const piece of pieces(columns, order, ready, this.#chunkRows, this.#plain)) yield this.#chunk(piece);
   }
 
   #chunk(columns: EventColumns): OrderedChunk {
@@ -235,39 +225,3 @@ const BATCHES_IN_MEMORY = 512;
 
 /** Rows below which a sort has no room for a chunk and two runs. */
 const SORT_ROWS_LEAST = 8;
-
-/** Rows [from, to) of `order` with the words that they have, with room for `capacity` rows. */
-function copied(columns: ColumnBuilder, order: Uint32Array | null, from: number, to: number, capacity = 1): ColumnBuilder {
-  const into = new ColumnBuilder(Math.max(capacity, to - from)), memo = new Uint32Array(columns.words.length);
-  for (let place = from; place < to; place++) into.copyRow(columns, order === null ? place : order[place], memo);
-  return into;
-}
-
-/** Rows [from, to) of `order` as columns of their own, sharing the words. Only the columns that a CSV file fills are looked at. */
-function gathered(columns: ColumnBuilder, order: Uint32Array | null, from: number, to: number): EventColumns {
-  const { words, kind, eventTime, session, item, category, purchase } = columns, count = to - from;
-  const rows = order === null ? null : order.subarray(from, to);
-  return {
-    count,
-    words,
-    kind: rows === null ? kind.slice(from, to) : kind.slice(0, count),
-    eventTime: rows === null ? eventTime.slice(from, to) : picked(eventTime, rows, new Float64Array(count)),
-    session: rows === null ? session.slice(from, to) : picked(session, rows, new Uint32Array(count)),
-    item: rows === null ? item.slice(from, to) : picked(item, rows, new Uint32Array(count)),
-    category: rows === null ? category.slice(from, to) : picked(category, rows, new Uint32Array(count)),
-    purchase: purchase === null ? null : {
-      price: rows === null ? purchase.price.slice(from, to) : picked(purchase.price, rows, new Float64Array(count)),
-      quantity: rows === null ? purchase.quantity.slice(from, to) : picked(purchase.quantity, rows, new Float64Array(count)),
-      orderId: new Uint32Array(count).fill(ABSENT),
-      currency: new Uint32Array(count).fill(ABSENT),
-    },
-    visitor: null,
-    identity: null,
-    properties: null,
-  };
-}
-
-function picked<T extends Float64Array | Uint32Array>(column: T, rows: Uint32Array, into: T): T {
-  for (let place = 0; place < rows.length; place++) into[place] = column[rows[place]];
-  return into;
-}

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { GuardianError, reasonOf } from "../errors.ts";
 import { ColumnBuilder } from "../event/batch.ts";
+import { ABSENT } from "../event/code.ts";
 import { quoted } from "../event/quoted.ts";
 import type { Reject } from "../event/reject.ts";
 import { CsvReader } from "./csv.ts";
@@ -16,12 +17,16 @@ import type { MadeUp } from "./made_up.ts";
 import { NdjsonReader } from "./ndjson.ts";
 import { type UnpackedRows, unpackParquet } from "./parquet_rows.ts";
 import type { RowReader } from "./row_reader.ts";
+import type { Texts } from "./word_table.ts";
 
 /** Rows parsed at a time: few enough that their columns stay in the processor's cache. */
 const STEP_ROWS = 4096;
 
 /** Words that the scan's columns may gather before they are made anew. */
 const STEP_WORDS_MAX = 16_384;
+
+/** Texts that nobody reads: only times are looked at here. */
+const unread: Texts = { code: () => ABSENT };
 
 /** First lines that an error shows. */
 const SHOWN_LINES = 3;
@@ -68,34 +73,92 @@ export interface PrescanOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
+/** One pass over a file of lines, CSV or NDJSON: its rows as they stand, and what there is to tell of it in the end. */
+export class LinesPass {
+  /** Whether rows have no other columns than those of a CSV file. */
+  readonly plain: boolean;
+  readonly #path: string;
+  readonly #hash = createHash("sha256");
+  readonly #lines: LineReader;
+  readonly #csv: CsvReader | null;
+  readonly #reader: RowReader;
+  readonly #times = new Times();
+  /** The first rejects. */
+  readonly #first: Reject[] = [];
+
+  /** texts: as of CsvReader. Throws `input_unreadable` when the file cannot be read or has another form, `usage` for impossible indexes. */
+  constructor(path: string, indexes: ColumnIndexes | null, onReject: (reject: Reject) => void = () => {}, texts?: Texts) {
+    if (indexes !== null) checkIndexes(indexes);
+    this.#path = path;
+    const lines = this.#lines = new LineReader(path, { onBytes: (bytes) => this.#hash.update(bytes) });
+    const report = (reject: Reject) => {
+      if (this.#first.length < SHOWN_LINES) this.#first.push(reject);
+      onReject(reject);
+    };
+    try {
+      const form = formOf(path, lines.bytes.subarray(0, Math.min(lines.end, FORM_BYTES)));
+      if (form === "parquet") throw new GuardianError("input_unreadable", `Cannot read "${path}" line by line: it is a Parquet file`);
+      this.plain = form === "csv";
+      this.#csv = this.plain ? new CsvReader(lines, null, report, indexes, texts) : null;
+      this.#reader = this.#csv ?? new NdjsonReader(lines, report);
+    } catch (failure) {
+      lines.close();
+      throw failure;
+    }
+  }
+
+  /** As `RowReader.fill`. */
+  fill(into: ColumnBuilder, rowsMax: number, rejectsMax: number): boolean {
+    const from = into.count, more = this.#reader.fill(into, rowsMax, rejectsMax);
+    this.#times.take(into, from);
+    return more;
+  }
+
+  /** Bytes of the file, rows and lines without one, up to now. */
+  get bytes(): number {
+    return this.#lines.fileBytes;
+  }
+
+  get rejected(): number {
+    return this.#reader.rejected;
+  }
+
+  get displacementMs(): number {
+    return this.#times.displacementMs;
+  }
+
+  /** What was read, once all of it was. Throws `input_unreadable` when there are lines and not one is good. */
+  file(): Prescan {
+    const path = this.#path, { rejected, bytes } = this, figures = this.#times.figures();
+    if (figures.rows === 0 && rejected > 0) throw nothingGood(path, this.#first, "line");
+    const layout = this.#csv?.layout ?? null, sha256 = this.#hash.digest("hex");
+    const file = { path, name: basename(path), sha256, bytes, layout, rejected, ...figures };
+    return this.plain ? file : { ...file, form: "ndjson" };
+  }
+
+  close(): void {
+    this.#lines.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
 /**
  * Reads a file of lines once: CSV or NDJSON. Throws `input_unreadable` when it cannot be read, or has lines and not one is good; `usage`
  * for impossible indexes.
  */
 export function prescan(path: string, options: PrescanOptions = {}): Prescan {
-  const indexes = options.indexes ?? null;
-  if (indexes !== null) checkIndexes(indexes);
-  const hash = createHash("sha256");
-  using lines = new LineReader(path, { onBytes: (bytes) => hash.update(bytes) });
-  const form = formOf(path, lines.bytes.subarray(0, Math.min(lines.end, FORM_BYTES)));
-  if (form === "parquet") throw new GuardianError("input_unreadable", `Cannot read "${path}" line by line: it is a Parquet file`);
-  const first: Reject[] = [];
-  const report = (reject: Reject) => first.length < SHOWN_LINES && first.push(reject);
-  const csv = form === "csv" ? new CsvReader(lines, null, report, indexes) : null;
-  const reader: RowReader = csv ?? new NdjsonReader(lines, report), times = new Times();
+  using pass = new LinesPass(path, options.indexes ?? null, () => {}, unread);
   let columns = new ColumnBuilder(STEP_ROWS);
   for (let more = true; more;) {
-    more = reader.fill(columns, STEP_ROWS, STEP_ROWS);
-    times.take(columns);
-    options.onProgress?.(lines.fileBytes);
+    more = pass.fill(columns, STEP_ROWS, STEP_ROWS);
+    options.onProgress?.(pass.bytes);
     if (columns.words.length > STEP_WORDS_MAX) columns = new ColumnBuilder(STEP_ROWS);
     columns.count = 0;
   }
-  const { rejected } = reader;
-  if (times.rows === 0 && rejected > 0) throw nothingGood(path, first, "line");
-  const layout = csv?.layout ?? null, sha256 = hash.digest("hex");
-  const file = { path, name: basename(path), sha256, bytes: lines.fileBytes, layout, rejected, ...times.figures() };
-  return form === "csv" ? file : { ...file, form };
+  return pass.file();
 }
 
 /** Where a Parquet file is unpacked, besides what `prescan` needs. */
@@ -137,33 +200,35 @@ export function closeInput(file: Prescan): void {
 /** Rows, the bounds of their times, and how far they are out of order. */
 class Times {
   rows = 0;
+  displacementMs = 0;
   #first = Infinity;
   #last = -Infinity;
-  #displacementMs = 0;
 
-  take({ count, eventTime }: ColumnBuilder): void {
-    let first = this.#first, last = this.#last, displacementMs = this.#displacementMs;
-    for (let row = 0; row < count; row++) {
+  /** Takes rows from `from` on. */
+  take({ count, eventTime }: ColumnBuilder, from = 0): void {
+    let first = this.#first, last = this.#last, { displacementMs } = this;
+    for (let row = from; row < count; row++) {
       const time = eventTime[row];
       if (time >= last) last = time;
       else displacementMs = Math.max(displacementMs, last - time);
       if (time < first) first = time;
     }
-    this.rows += count;
+    this.rows += count - from;
     this.#first = first;
     this.#last = last;
-    this.#displacementMs = displacementMs;
+    this.displacementMs = displacementMs;
   }
 
   figures(): Pick<Prescan, "rows" | "firstTime" | "lastTime" | "displacementMs"> {
-    const { rows } = this, displacementMs = this.#displacementMs;
+    const { rows, displacementMs } = this;
     return rows === 0
       ? { rows, firstTime: NaN, lastTime: NaN, displacementMs }
       : { rows, firstTime: this.#first, lastTime: this.#last, displacementMs };
   }
 }
 
-function isParquet(path: string): boolean {
+/** Whether a file's first bytes are those of Parquet; false where it cannot be read, which is told by who reads it. */
+export function isParquet(path: string): boolean {
   const bytes = new Uint8Array(FORM_BYTES);
   try {
     if (!Deno.statSync(path).isFile) return false;
@@ -171,7 +236,7 @@ function isParquet(path: string): boolean {
     return formOf(path, bytes.subarray(0, file.readSync(bytes) ?? 0)) === "parquet";
   } catch (failure) {
     if (failure instanceof GuardianError) throw failure;
-    return false; // Told by who reads it.
+    return false;
   }
 }
 

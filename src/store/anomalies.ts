@@ -90,6 +90,8 @@ export class AnomalyStore {
   verdictOf: (session: string) => FeedbackVerdict | null = () => null;
 
   #uncertain = false;
+  /** Changes of which nobody knows whether they landed, and the feed's number before them. */
+  #doubtful: { readonly feed: number; readonly changes: readonly Stored[] } | null = null;
   /** Partitions share the counts and the feed's number, so their commits come one after the other. */
   readonly #turns = new Turns();
 
@@ -116,6 +118,10 @@ export class AnomalyStore {
     this.#open.clear();
     this.#applied.clear();
     this.#uncertain = false;
+    const doubtful = this.#doubtful;
+    this.#doubtful = null;
+    // They had landed: who follows is told of them now, as their effects are not applied again.
+    if (doubtful !== null && this.#feed === doubtful.feed + doubtful.changes.length) this.#tell(doubtful.feed, doubtful.changes);
   }
 
   /** Stores what the engine found in one partition, in order; what is stored already is passed over. */
@@ -178,23 +184,33 @@ export class AnomalyStore {
     sets.push({ key: stateKeys.feed(), value: this.#feed + changed.size });
     const kept = this.#kept + [...changed.values()].filter(({ isNew }) => isNew).length;
     sets.push({ key: stateKeys.anomaliesKept(), value: kept });
-    const news = this.#news([...changed.values()].map(({ stored }) => stored), now);
+    const changes = [...changed.values()].map(({ stored }) => stored), feed = this.#feed;
+    const news = this.#news(changes, now);
     sets.push(...news.map(Outbox.entry));
     const write = () => commit(this.kv, { sets });
+    this.#doubtful = { feed, changes };
     this.#uncertain = true;
     await (news.length > 0 ? this.outbox!.add(news.map(({ number }) => number), write) : write());
     this.#uncertain = false;
+    this.#doubtful = null;
     this.#applied.set(partition, { offset, ordinal });
     this.#types = types;
     this.#kept = kept;
     if (this.#hours.size > HOURS_CACHED_MAX) this.#hours.clear();
     for (const [hour, count] of hours) this.#hours.set(hour, count);
-    for (const { stored } of changed.values()) {
-      if (stored.status === "provisional") this.#open.set(stored.id, { detected: stored.detected });
-      else this.#open.delete(stored.id);
-      this.#feed++;
-      if (this.#listeners.size === 0) continue;
-      const change = { feed: this.#feed, anomaly: this.#shown(stored) };
+    for (const { id, status, detected } of changes) {
+      if (status === "provisional") this.#open.set(id, { detected });
+      else this.#open.delete(id);
+    }
+    this.#feed = feed + changes.length;
+    this.#tell(feed, changes);
+  }
+
+  /** Tells who follows of changes that are committed. feed: the number before them. */
+  #tell(feed: number, changes: readonly Stored[]): void {
+    if (this.#listeners.size === 0) return;
+    for (const [i, stored] of changes.entries()) {
+      const change = { feed: feed + 1 + i, anomaly: this.#shown(stored) };
       for (const listener of this.#listeners) listener(change);
     }
   }
@@ -238,6 +254,7 @@ export class AnomalyStore {
   }
 
   async #forget(count: number): Promise<void> {
+    if (this.#uncertain) await this.#load();
     const deletes: Deno.KvKey[] = [];
     let forgotten = 0;
     for await (const { key, value } of this.kv.list<Stored>({ prefix: stateKeys.anomalies() }, { limit: count })) {

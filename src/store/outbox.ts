@@ -11,7 +11,7 @@ import { commit, type Mutations } from "./commit.ts";
 import { stateKeys } from "./keys.ts";
 import { Turns } from "./turns.ts";
 
-/** How the tries of a message went. nextAt: ms. aside: it alone is refused, and holds up no other. */
+/** How the tries of a message went. nextAt: ms. aside: it is tried beside the others, and holds up none. */
 export interface Tried {
   readonly tries: number;
   readonly nextAt: number;

@@ -4,6 +4,9 @@ import { Buffer } from "node:buffer";
 import type { Context } from "hono";
 import { GuardianError } from "../errors.ts";
 
+/** A longer one is none of ours, and storage would take no key that is made of it. */
+const LENGTH_MAX = 1000;
+
 /** Parts of a place in a list: what it is sorted by. */
 export type Place = readonly (number | string)[];
 
@@ -22,7 +25,8 @@ export function cursorOf({ list }: CursorShape, place: Place): string {
 export function placeOf({ list, parts }: CursorShape, cursor: string): Place {
   try {
     const [name, ...place] = JSON.parse(Buffer.from(cursor, "base64url").toString());
-    const fits = place.length === parts.length && parts.every((part, i) => typeof place[i] === part && place[i] !== null);
+    const fits = place.length === parts.length && cursor.length <= LENGTH_MAX &&
+      parts.every((part, i) => typeof place[i] === part && place[i] !== null);
     if (name === list && fits && cursorOf({ list, parts }, place) === cursor) return place;
   } catch {
     // Told below.

@@ -1,6 +1,7 @@
 // Parameters of a request: schemas for the kinds that there are, and one check that names what is wrong. What always holds: a parameter
 // that nobody reads is refused, with the nearest one that somebody does.
 
+import { Buffer } from "node:buffer";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { GuardianError } from "../errors.ts";
@@ -62,6 +63,19 @@ export function someDay({ means, example }: Told) {
 /** A text, or undefined. */
 export function someText({ means, example }: Told) {
   return z.string().min(1, "it must not be empty").optional().openapi({ description: means, example });
+}
+
+/** The id of a session. A longer one than events may have is refused, as storage takes no keys of any length. */
+const sessionId = z.string().min(1, "it must not be empty").refine((given) => Buffer.byteLength(given) <= limits.idBytesMax, {
+  error: () => `it must be a session id, which has ${limits.idBytesMax} bytes at the most`,
+});
+
+/** A session in a path. */
+export const sessionInPath = z.object({ session_id: sessionId.openapi({ description: "The session", example: "11" }) });
+
+/** A session in a query, or undefined. */
+export function someSession({ means }: Told) {
+  return sessionId.optional().openapi({ description: means, example: "11" });
 }
 
 export const limitParameter = wholeNumber(1, limits.pageRowsMax, limits.pageRowsDefault, { means: "Rows of one page, at the most" });

@@ -1,6 +1,7 @@
 // The sample shop's place in a data folder: the note that says which shop it holds, whether somebody cleared it, and how it is deleted.
 // What always holds: it is given another name before anything in it is deleted, so a crash leaves all of it or something that goes at the
-// next start; the note is written when the shop is filled, so a folder without one is not finished; what is not ours is never touched.
+// next start; a note is the first thing in it, and says which shop it is once that is filled, so one that does not is not finished; what
+// has no note is not ours, and never touched, a data folder that somebody keeps under this name above all.
 
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
@@ -10,6 +11,7 @@ import { exists } from "../lake/atomic_file.ts";
 import { commit } from "../store/commit.ts";
 import { stateKeys } from "../store/keys.ts";
 
+const NOTE = "sample.json";
 /** Version of what a sample folder holds; raised when the shop's events change. */
 const SAMPLE_FORMAT = 1;
 
@@ -31,20 +33,31 @@ export async function readNote(data: string): Promise<SampleNote | null> {
   }
 }
 
-export async function writeNote(data: string, note: SampleNote): Promise<void> {
+/** Makes the sample folder of a data folder, and marks it as ours before there is anything else in it. */
+export async function claimPlace(data: string): Promise<void> {
+  await Deno.mkdir(paths.sample(data), { recursive: true });
+  await write(data, {});
+}
+
+/** Says that the shop is filled. */
+export function writeNote(data: string, note: SampleNote): Promise<void> {
+  return write(data, note);
+}
+
+async function write(data: string, note: Partial<SampleNote>): Promise<void> {
   const beside = `${notePath(data)}.new`;
   await Deno.writeTextFile(beside, JSON.stringify({ format: SAMPLE_FORMAT, ...note }) + "\n");
   await Deno.rename(beside, notePath(data));
 }
 
 function notePath(data: string): string {
-  return join(paths.sample(data), "sample.json");
+  return join(paths.sample(data), NOTE);
 }
 
 /** Whether a data folder has a sample shop on disk: finished, or just begun. */
 export async function holdsSample(data: string): Promise<boolean> {
   const names = await namesIn(paths.sample(data));
-  return names !== null && (names.includes(FORMAT) || names.every((name) => name === LOCK || name.startsWith(FORMAT)));
+  return names !== null && (names.includes(NOTE) || names.every((name) => name.startsWith(NOTE)));
 }
 
 /** Throws `folder_unusable` when somebody else's things lie where the sample shop of a data folder would be. */
@@ -56,8 +69,6 @@ export async function requirePlace(data: string): Promise<void> {
     `Cannot make a sample shop in "${path}": something is there that is not ours; move it, or name another folder with --data`,
   );
 }
-
-const FORMAT = basename(paths.format("")), LOCK = basename(paths.lock(""));
 
 /** What is in a folder, or null where there is none. */
 async function namesIn(path: string): Promise<string[] | null> {

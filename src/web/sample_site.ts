@@ -7,6 +7,7 @@ import { GuardianError, reasonOf } from "../errors.ts";
 import type { Guardian } from "../guardian.ts";
 import { SampleShop } from "../sample/mod.ts";
 import {
+  claimPlace,
   discardSample,
   isCleared,
   markCleared,
@@ -86,11 +87,13 @@ export class SampleSite {
       await removeDiscarded(data);
       const cleared = await isCleared(own.state);
       if (cleared) await discardSample(data);
-      if (cleared || hasEvents(own) || this.#over.signal.aborted) return;
+      if (cleared || hasEvents(own)) return;
       await requirePlace(data);
     } catch (failure) {
       return this.#failed(failure);
     }
+    // Somebody who cleared it meanwhile waits for nothing that begins here.
+    if (this.#over.signal.aborted) return;
     this.#become("filling");
     this.#watch();
     await new Promise<void>((shown) => {
@@ -189,6 +192,7 @@ export class SampleSite {
   async #made(progress: FillProgress): Promise<SampleStand> {
     const { own, pastDays = PAST_DAYS } = this.options;
     const since = dayAfter(this.#zone.dateOf(own.options.clock.now()), -pastDays);
+    await claimPlace(own.options.data);
     return await this.#ready(since, true, () => Promise.resolve(this.#zone.spanOf(since).start), progress);
   }
 

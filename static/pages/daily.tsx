@@ -3,7 +3,8 @@
 
 import { useMemo } from "preact/hooks";
 import { chosenDays, DayRange } from "../parts/day_choice.tsx";
-import { Loaded, NoFigures, Notice } from "../parts/notice.tsx";
+import { NoDayYet } from "../parts/first_steps.tsx";
+import { Loaded, Notice } from "../parts/notice.tsx";
 import { choose, pageHref, traffic } from "../shell/address.ts";
 import type { Day } from "../shell/answers.ts";
 import { nextCursor } from "../shell/api.ts";
@@ -67,8 +68,8 @@ function rangeInWords(from: string | null, to: string | null, firstDate: string 
 
 /** Why there is nothing at all, or nothing in this range. */
 function NoDays({ summary }: { summary: Resource<Summary> }) {
-  if (summary.error?.status === 404) return <NoFigures error={summary.error} what="the days" />;
-  if (summary.data === null) return null;
+  if (summary.error?.status === 404) return <NoDayYet />;
+  if (summary.data === null) return <Loaded of={summary} what="the days">{() => null}</Loaded>;
   const { first_date: first, last_date: last } = summary.data;
   return (
     <Notice title="No day of this range is counted">

@@ -1,9 +1,10 @@
 // How far the sessions of a day came: to the click that ended them, on to more, to a purchase; and the same of other days beside it.
 
 import { DayPicker, useChosenDay } from "../parts/day_choice.tsx";
-import { DayStateNotice, DayStateSign, Loaded, Notice } from "../parts/notice.tsx";
-import { pageHref, param, traffic } from "../shell/address.ts";
-import type { Day, DayState, FunnelStage, Traffic } from "../shell/answers.ts";
+import { NoDayYet } from "../parts/first_steps.tsx";
+import { DayStateNotice, DayStateSign, Loaded } from "../parts/notice.tsx";
+import { param, traffic } from "../shell/address.ts";
+import type { DayState, FunnelStage, Traffic } from "../shell/answers.ts";
 import { day as dayName, instant } from "../shell/format.ts";
 import { type Resource, useResource } from "../shell/resource.ts";
 import { Comparison } from "./funnel/comparison.tsx";
@@ -21,7 +22,13 @@ export function Funnel() {
     useFunnel(compared[1] ?? null, traffic.value),
     useFunnel(compared[2] ?? null, traffic.value),
   ];
-  if (date === null) return <NoDay />;
+  if (date === null) {
+    return (
+      <div class="page">
+        <NoDayYet />
+      </div>
+    );
+  }
   const state = stages.headers?.get("day-state") as DayState | null | undefined;
   return (
     <div class="page">
@@ -31,7 +38,7 @@ export function Funnel() {
           {traffic.value === "humans" ? "Sessions that are flagged as bots are left out." : "Everybody counts, bots included."}
         </p>
       </div>
-      <section class="section daily-tiles" aria-labelledby="of-day">
+      <section class="section" aria-labelledby="of-day">
         <h2 id="of-day">
           {dayName(date)} {stages.data !== null && state !== null && state !== undefined && <DayStateSign state={state} />}
         </h2>
@@ -52,19 +59,4 @@ export function Funnel() {
 
 function useFunnel(date: string | null, whose: Traffic): Resource<FunnelStage[]> {
   return useResource<FunnelStage[]>(date === null ? null : `/metrics/funnel/${date}${whose === "humans" ? "?traffic=humans" : ""}`);
-}
-
-function NoDay() {
-  const counted = useResource<Day[]>("/metrics/daily?limit=60");
-  return (
-    <div class="page">
-      <Loaded of={counted} what="days">
-        {() => (
-          <Notice title="No day is counted yet">
-            A day is counted in the night after it. <a href={pageHref("jobs")}>Jobs</a> says when, and can do it now.
-          </Notice>
-        )}
-      </Loaded>
-    </div>
-  );
 }

@@ -1,11 +1,12 @@
 // Items: what sold and what was looked at on a day, by item and by category, how well looks turn into sales, and what rises.
 
-import { choose, pageHref, traffic } from "../shell/address.ts";
-import type { Day, DayState, PopularItem } from "../shell/answers.ts";
+import { choose, traffic } from "../shell/address.ts";
+import type { DayState, PopularItem } from "../shell/answers.ts";
 import { day } from "../shell/format.ts";
 import { type Resource, useResource } from "../shell/resource.ts";
 import { DayPicker, useChosenDay } from "../parts/day_choice.tsx";
-import { DayStateNotice, Loaded, Notice } from "../parts/notice.tsx";
+import { NoDayYet } from "../parts/first_steps.tsx";
+import { DayStateNotice, Loaded } from "../parts/notice.tsx";
 import { Categories } from "./items/categories.tsx";
 import { Conversion } from "./items/conversion.tsx";
 import { chosenMeasure, type Measure, measureOf, measures } from "./items/figures.ts";
@@ -16,13 +17,17 @@ export function Items() {
   const date = useChosenDay(), by = chosenMeasure();
   return (
     <div class="page">
-      <div class="choices">
-        <DayPicker chosen={date} />
-        <MeasureChoice by={by} />
-      </div>
-      {date === null ? <NoDay /> : <ChartsOfDay date={date} by={by} />}
-      <Trending />
-      {date !== null && <TableOfDay date={date} by={by} />}
+      {date === null ? <NoDayYet /> : (
+        <>
+          <div class="choices">
+            <DayPicker chosen={date} />
+            <MeasureChoice by={by} />
+          </div>
+          <ChartsOfDay date={date} by={by} />
+          <Trending />
+          <TableOfDay date={date} by={by} />
+        </>
+      )}
     </div>
   );
 }
@@ -45,19 +50,6 @@ function MeasureChoice({ by }: { by: Measure }) {
         </label>
       ))}
     </fieldset>
-  );
-}
-
-function NoDay() {
-  const counted = useResource<Day[]>("/metrics/daily?limit=60");
-  return (
-    <Loaded of={counted} what="days">
-      {() => (
-        <Notice title="No day is counted yet">
-          A day is counted in the night after it. <a href={pageHref("jobs")}>Jobs</a> says when, and can do it now.
-        </Notice>
-      )}
-    </Loaded>
   );
 }
 

@@ -24,6 +24,7 @@ export function JobsPage() {
         <p class="aside">Every run makes both kinds of figures, so this page is the same for all traffic and humans.</p>
       )}
       <LastDays />
+      <Server />
       <Loaded of={jobs} what="jobs">
         {(table) => (
           <>
@@ -34,7 +35,6 @@ export function JobsPage() {
           </>
         )}
       </Loaded>
-      <Server />
     </div>
   );
 }

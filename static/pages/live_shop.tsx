@@ -13,7 +13,8 @@ const REFRESH_MS = 5_000;
 export function LiveShop() {
   const live = useLiveFigures(REFRESH_MS);
   return (
-    <div class="page">
+    <section class="page" aria-labelledby="now">
+      <h2 id="now">Now</h2>
       <Loaded of={live} what="live figures">
         {(figures) => (
           <>
@@ -23,11 +24,11 @@ export function LiveShop() {
             <div class="grid">
               <SessionScatter sessions={figures.sessions_shown} inAll={figures.sessions} />
               <TopProducts products={figures.top_products} />
-              <Alarms anomalies={figures.anomalies_last_hour} />
             </div>
+            <Alarms anomalies={figures.anomalies_last_hour} />
           </>
         )}
       </Loaded>
-    </div>
+    </section>
   );
 }

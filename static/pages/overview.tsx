@@ -5,7 +5,8 @@ import { useResource } from "../shell/resource.ts";
 import { useLiveFigures } from "../shell/live_figures.ts";
 import { pageHref } from "../shell/address.ts";
 import type { Stats } from "../shell/answers.ts";
-import { bytes, count } from "../shell/format.ts";
+import { bytes, count, counted } from "../shell/format.ts";
+import { FirstSteps } from "../parts/first_steps.tsx";
 import { Tile, Tiles } from "../parts/tile.tsx";
 import { LastDay } from "./overview/last_day.tsx";
 import { NewestAnomalies } from "./overview/newest_anomalies.tsx";
@@ -14,25 +15,33 @@ import { NowTiles, QuietNotice, RatesChart } from "./live_shop/now.tsx";
 const REFRESH_MS = 30_000;
 
 export function Overview() {
-  const live = useLiveFigures(REFRESH_MS);
   return (
     <div class="page">
-      <section class="section" aria-labelledby="now">
-        <h2 id="now">Now</h2>
-        <Loaded of={live} what="live figures">
-          {(figures) => (
-            <>
-              <QuietNotice figures={figures} />
-              <NowTiles figures={figures} />
-              <RatesChart figures={figures} />
-            </>
-          )}
-        </Loaded>
-      </section>
+      <FirstSteps />
+      <Now />
       <NewestAnomalies />
       <LastDay />
       <Totals />
     </div>
+  );
+}
+
+/** Its own component, as the feed brings its figures every second. */
+function Now() {
+  const live = useLiveFigures(REFRESH_MS);
+  return (
+    <section class="section" aria-labelledby="now">
+      <h2 id="now">Now</h2>
+      <Loaded of={live} what="live figures">
+        {(figures) => (
+          <>
+            <QuietNotice figures={figures} />
+            <NowTiles figures={figures} />
+            <RatesChart figures={figures} />
+          </>
+        )}
+      </Loaded>
+    </section>
   );
 }
 
@@ -51,16 +60,17 @@ function Totals() {
             <Tile name="Purchases" value={count(data.total_purchases)} means={["Stats", "total_purchases"]} />
             <Tile
               name="Sessions"
-              value={`${data.total_sessions_approximate ? "about " : ""}${count(data.total_sessions)}`}
+              value={count(data.total_sessions)}
               means={["Stats", "total_sessions"]}
+              beside={data.total_sessions_approximate && data.total_sessions > 0 && "an estimate, right to a percent or so"}
             />
             <Tile name="Anomalies" value={count(data.total_anomalies)} means={["Stats", "total_anomalies"]} />
             <Tile name="Days counted" value={count(data.days_processed)} means={["Stats", "days_processed"]} />
             <Tile
-              name="Kept in the lake"
+              name="Stored"
               value={bytes(data.lake.bytes)}
-              means={["Stats", "lake.bytes"]}
-              beside={`${count(data.lake.rows)} events in Parquet`}
+              note="Every event is kept below lake/ in the data folder, as Parquet files that are open to any tool."
+              beside={counted(data.lake.rows, "event")}
             />
           </Tiles>
         )}

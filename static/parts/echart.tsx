@@ -30,22 +30,26 @@ export interface EChartProps {
 
 export function EChart({ option, handle, height = 280, pointAt = firstSeries }: EChartProps) {
   const box = useRef<HTMLDivElement>(null), chart = useRef<EChartsType | null>(null);
+  const drawn = useRef(Promise.withResolvers<EChartsType>()).current;
   const [ready, setReady] = useState(false);
   const inForce = theme.value;
 
   useEffect(() => {
+    const host = box.current!;
     let gone = false, resized: ResizeObserver | undefined;
-    import("./echarts_parts.ts").then(({ init }) =>
-      inTurn(() => {
-        if (gone || box.current === null) return;
-        const made = chart.current = init(box.current, undefined, { renderer: "canvas" });
-        resized = new ResizeObserver(() => made.resize());
-        resized.observe(box.current);
-        setReady(true);
-      })
-    );
+    const begin = (init: typeof import("./echarts_parts.ts").init) => {
+      if (gone) return;
+      const made = chart.current = init(host, undefined, { renderer: "canvas" });
+      resized = new ResizeObserver(() => {
+        if (host.clientWidth !== made.getWidth() || host.clientHeight !== made.getHeight()) made.resize();
+      });
+      resized.observe(host);
+      setReady(true);
+    };
+    const unwatch = whenSeen(host, () => import("./echarts_parts.ts").then(({ init }) => inTurn(() => begin(init))));
     return () => {
       gone = true;
+      unwatch();
       resized?.disconnect();
       chart.current?.dispose();
       chart.current = null;
@@ -54,8 +58,12 @@ export function EChart({ option, handle, height = 280, pointAt = firstSeries }: 
 
   useEffect(() => {
     if (!ready) return;
-    const drawn = chart.current;
-    inTurn(() => drawn !== null && !drawn.isDisposed() && drawn.setOption({ ...common(), ...option() }, { notMerge: true }));
+    const made = chart.current;
+    inTurn(() => {
+      if (made === null || made.isDisposed()) return;
+      made.setOption({ ...common(), ...option() }, { notMerge: true });
+      drawn.resolve(made);
+    });
   }, [ready, option, inForce]);
 
   useImperativeHandle(handle, () => ({
@@ -68,10 +76,29 @@ export function EChart({ option, handle, height = 280, pointAt = firstSeries }: 
       chart.current?.dispatchAction({ type: "downplay" });
       chart.current?.dispatchAction({ type: "hideTip" });
     },
-    picture: () => blobOf(chart.current!.renderToCanvas({ pixelRatio: 2, backgroundColor: colour("surface") })),
+    picture: async () => blobOf((await drawn.promise).renderToCanvas({ pixelRatio: 2, backgroundColor: colour("surface") })),
   }), [ready, pointAt]);
 
   return <div ref={box} class="echart" style={{ height: `${height}px` }} />;
+}
+
+/** How near to the window a chart is drawn, and after how long anyhow: what is printed must not be blank. */
+const NEAR = "300px", ANYHOW_MS = 3_000;
+
+/** Calls once when an element comes near the window, or after a while, unless the function that is returned was called before. */
+function whenSeen(element: Element, act: () => void): () => void {
+  const once = () => {
+    stop();
+    act();
+  };
+  const timer = setTimeout(once, ANYHOW_MS);
+  const seen = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && once(), { rootMargin: NEAR });
+  seen.observe(element);
+  const stop = () => {
+    clearTimeout(timer);
+    seen.disconnect();
+  };
+  return stop;
 }
 
 let turn: Promise<void> = Promise.resolve();

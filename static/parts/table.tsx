@@ -1,9 +1,10 @@
 // A table of figures: sorted by a click on a head, exported as CSV or JSON. Rows hold raw values; how they look is the columns' matter.
 
-import { useId, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import type { Meaning } from "../shell/definitions.ts";
 import { type Cell, csvOf, jsonOf, saveText } from "../shell/export.ts";
+import { count } from "../shell/format.ts";
 import { Term } from "./term.tsx";
 
 export interface Column<Row> {
@@ -27,17 +28,26 @@ export interface TableProps<Row> {
   readonly fileName: string;
   readonly captionHidden?: boolean;
   readonly exports?: boolean;
+  /** Rows shown at first, where many would make the page slow or long; files have them all. */
+  readonly rowsFirst?: number;
 }
 
-export function Table<Row>({ caption, columns, rows, rowKey, fileName, captionHidden = false, exports = true }: TableProps<Row>) {
+export function Table<Row>(props: TableProps<Row>) {
+  const { caption, columns, rows, rowKey, fileName, captionHidden = false, exports = true, rowsFirst = Infinity } = props;
   const [sort, setSort] = useState<{ key: string; down: boolean } | null>(null);
-  const id = useId();
-  const shown = sort === null ? rows : sorted(rows, columns.find(({ key }) => key === sort.key), sort.down);
+  const [whole, setWhole] = useState(false);
+  const id = useId(), region = useRef<HTMLDivElement>(null);
+  const all = sort === null ? rows : sorted(rows, columns.find(({ key }) => key === sort.key), sort.down);
+  const shown = whole ? all : all.slice(0, rowsFirst);
+  const showAll = () => {
+    setWhole(true);
+    region.current?.focus({ preventScroll: true }); // as the button goes
+  };
   const next = (key: string, numeric: boolean) =>
     setSort(sort?.key !== key ? { key, down: numeric } : sort.down === numeric ? { key, down: !numeric } : null);
   return (
     <div class="table-block">
-      <div class="scroll" role="region" aria-labelledby={id} tabIndex={0}>
+      <div class="scroll" role="region" aria-labelledby={id} tabIndex={0} ref={region}>
         <table>
           <caption id={id} class={captionHidden ? "visually-hidden" : ""}>{caption}</caption>
           <thead>
@@ -73,7 +83,10 @@ export function Table<Row>({ caption, columns, rows, rowKey, fileName, captionHi
           </tbody>
         </table>
       </div>
-      {exports && <ExportButtons fileName={fileName} columns={columns} rows={shown} what={caption} />}
+      <div class="choices">
+        {exports && <ExportButtons fileName={fileName} columns={columns} rows={all} what={caption} />}
+        {shown.length < all.length && <button type="button" onClick={showAll}>Show all {count(all.length)} rows</button>}
+      </div>
     </div>
   );
 }

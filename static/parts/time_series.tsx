@@ -4,7 +4,7 @@ import { useEffect, useImperativeHandle, useRef } from "preact/hooks";
 import type { Ref } from "preact";
 import uPlot from "uplot";
 import { blobOf } from "../shell/export.ts";
-import { count, shop } from "../shell/format.ts";
+import { count, markOf, shop, short } from "../shell/format.ts";
 import { colour, seriesColours, theme } from "../shell/theme.ts";
 import type { ChartHandle } from "./chart_figure.tsx";
 
@@ -32,7 +32,9 @@ export function TimeSeries({ times, series, handle, height = 240 }: TimeSeriesPr
   useEffect(() => {
     const host = box.current!;
     const made = plot.current = new uPlot(optionsFor(series, times, host.clientWidth, height), data, host);
-    const resized = new ResizeObserver(() => made.setSize({ width: host.clientWidth, height }));
+    // For the eye alone: whoever hears the page has the summary, the point that is told, and the table.
+    made.root.querySelector(".u-legend")?.setAttribute("aria-hidden", "true");
+    const resized = new ResizeObserver(() => host.clientWidth !== made.width && made.setSize({ width: host.clientWidth, height }));
     resized.observe(host);
     return () => {
       resized.disconnect();
@@ -73,11 +75,11 @@ function optionsFor(series: readonly Series[], times: readonly number[], width: 
       y: { range: (_, __, max) => [0, max === null || max <= 0 ? 1 : max * 1.1] },
     },
     axes: [
-      { ...axis, values: (_, splits, __, ___, step) => splits.map((at) => tick(at * 1000, step)), space: 70 },
-      { ...axis, values: (_, splits) => splits.map((at) => shortNumber(at)), size: 56 },
+      { ...axis, values: (_, splits, __, ___, step) => splits.map((at) => markOf(at * 1000, step)), space: 70 },
+      { ...axis, values: (_, splits) => splits.map((at) => short(at)), size: 56 },
     ],
     series: [
-      { label: "Time", value: (_, at) => at === null ? "–" : tick(at * 1000, 1, true) },
+      { label: " ", value: (_, at) => at === null ? "" : markOf(at * 1000, null) },
       ...series.map(({ label, kind, format }, i) => ({
         label,
         stroke: colours[i % colours.length],
@@ -85,26 +87,12 @@ function optionsFor(series: readonly Series[], times: readonly number[], width: 
         fill: kind === "bars" ? colours[i % colours.length] : undefined,
         paths: kind === "bars" ? uPlot.paths.bars!({ size: [0.8, 40] }) : undefined,
         points: { show: false },
-        value: (_: uPlot, value: number | null) => value === null ? "–" : format?.(value) ?? count(value),
+        // Without a point under the pointer the legend names the series and no more.
+        value: (_: uPlot, value: number | null, __: number, at: number | null) =>
+          at === null ? "" : value === null ? "–" : format?.(value) ?? count(value),
       })),
     ],
   };
-}
-
-/** A point on the time axis; step in seconds. */
-function tick(ms: number, step: number, whole = false): string {
-  const parts: Intl.DateTimeFormatOptions = whole
-    ? { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" }
-    : step >= 86_400
-    ? { day: "numeric", month: "short" }
-    : step >= 60
-    ? { hour: "2-digit", minute: "2-digit" }
-    : { hour: "2-digit", minute: "2-digit", second: "2-digit" };
-  return new Intl.DateTimeFormat("en-GB", { ...parts, hourCycle: "h23", timeZone: shop.value.timeZone }).format(ms);
-}
-
-export function shortNumber(value: number): string {
-  return new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }).format(value);
 }
 
 function pictureOf(canvas: HTMLCanvasElement): Promise<Blob> {

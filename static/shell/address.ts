@@ -57,11 +57,13 @@ export function hrefWith(changes: Readonly<Record<string, string | null>>): stri
   return url.pathname + url.search;
 }
 
-/** Goes to an address of the dashboard. replace: the one before is not worth coming back to. */
+/** Goes to an address of the dashboard, to its top where it is of another page. replace: the one before is not worth coming back to. */
 export function go(href: string, { replace = false } = {}): void {
   if (replace) history.replaceState(null, "", href);
   else history.pushState(null, "", href);
-  current.value = new URL(globalThis.location.href);
+  const url = new URL(globalThis.location.href);
+  if (url.pathname !== current.value.pathname) globalThis.scrollTo(0, 0); // where one was, going back finds again
+  current.value = url;
 }
 
 export function choose(changes: Readonly<Record<string, string | null>>, options?: { replace?: boolean }): void {

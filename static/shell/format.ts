@@ -16,7 +16,12 @@ export function count(value: Maybe): string {
 
 /** A figure as a mark on an axis: `1.2K`. */
 export function short(value: number): string {
-  return new Intl.NumberFormat(LOCALE, { notation: "compact", maximumFractionDigits: 1 }).format(value);
+  return numberFormat({ notation: "compact", maximumFractionDigits: 1 }).format(value);
+}
+
+/** Money as a mark on an axis: `€1.2K`. */
+export function moneyMark(value: number): string {
+  return numberFormat({ notation: "compact", maximumFractionDigits: 1, ...inCurrency() }).format(value);
 }
 
 export function decimal(value: Maybe, digits = 2): string {
@@ -30,29 +35,19 @@ export function percent(value: Maybe, digits = 1): string {
 
 export function money(value: Maybe): string {
   if (!isNumber(value)) return NONE;
-  const { currency } = shop.value;
-  const style = currency === "" ? {} : { style: "currency", currency } as const;
-  return numberFormat({ minimumFractionDigits: 2, maximumFractionDigits: 2, ...style }).format(value);
+  return numberFormat({ minimumFractionDigits: 2, maximumFractionDigits: 2, ...inCurrency() }).format(value);
 }
 
-/** A share of 0 to 1 as percent with two decimals, always: for figures that change while one looks. */
-export function rate(value: Maybe): string {
-  return isNumber(value) ? numberFormat({ style: "percent", minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value) : NONE;
-}
-
-/** Money where there is little room: cents only where they matter. */
-export function shortMoney(value: Maybe): string {
-  if (!isNumber(value) || Math.abs(value) < 10_000) return money(value);
+function inCurrency(): Intl.NumberFormatOptions {
   const { currency } = shop.value;
-  const style = currency === "" ? {} : { style: "currency", currency } as const;
-  return new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 0, maximumFractionDigits: 0, ...style }).format(value);
+  return currency === "" ? {} : { style: "currency", currency };
 }
 
 /** Seconds as `2 min 12 s`. */
 export function duration(seconds: Maybe): string {
   if (!isNumber(seconds)) return NONE;
   const whole = Math.round(seconds);
-  if (seconds < 10) return `${decimal(seconds, 1)} s`;
+  if (seconds < 10) return `${decimal(seconds, seconds === 0 ? 0 : 1)} s`;
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
@@ -109,15 +104,22 @@ export function day(date: string | null | undefined): string {
   if (date === null || date === undefined) return NONE;
   const at = new Date(`${date}T00:00:00Z`);
   if (Number.isNaN(at.getTime())) return date;
-  return new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }).format(
-    at,
-  );
+  return dateFormat("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }).format(at);
 }
 
 /** A local day as a mark on an axis: `22 Nov`, or `22 Nov 26` where the year is wanted. */
 export function shortDay(date: string, { year = false } = {}): string {
   const parts: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", ...(year ? { year: "2-digit" } : {}), timeZone: "UTC" };
-  return new Intl.DateTimeFormat("en-GB", parts).format(new Date(`${date}T00:00:00Z`));
+  return dateFormat("en-GB", parts).format(new Date(`${date}T00:00:00Z`));
+}
+
+/** An instant as a mark on a time axis whose marks are so many seconds apart, with the day at midnight; null: all of it. */
+export function markOf(ms: number, stepS: number | null): string {
+  const day = { day: "numeric", month: "short" } as const, minute = { hour: "2-digit", minute: "2-digit" } as const;
+  if (stepS === null) return timeParts(ms, { ...day, ...minute, second: "2-digit" });
+  if (stepS < 60) return timeParts(ms, { ...minute, second: "2-digit" });
+  const time = timeParts(ms, minute);
+  return stepS >= 86_400 || (stepS >= 3_600 && time === "00:00") ? timeParts(ms, day) : time;
 }
 
 /** The local day of an instant in the shop's time zone, as `2026-11-22`. */

@@ -2,10 +2,11 @@
 
 import { type ComponentType, lazy } from "../parts/lazy.tsx";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { chosenDays, dateParam } from "../parts/day_choice.tsx";
 import { choose, followLink, page, pageHref, type PageName, pages, traffic } from "./address.ts";
 import type { Jobs } from "./answers.ts";
 import { feedState } from "./feed.ts";
-import { shop, timeOfDay } from "./format.ts";
+import { day, shop, timeOfDay } from "./format.ts";
 import { lastUpdated, refreshAll, useResource } from "./resource.ts";
 import { SampleBanner } from "./sample_banner.tsx";
 import { chooseTheme, type ThemeChoice, themeChoice } from "./theme.ts";
@@ -22,14 +23,16 @@ const shown: Record<PageName, ComponentType> = {
 
 export function Frame() {
   const name = page.value;
-  const title = pages.find((one) => one.name === name)?.title ?? "Not found";
+  const title = pages.find((one) => one.name === name)?.title ?? "Not found", about = daysInWords(name);
   const heading = useRef<HTMLHeadingElement>(null);
   const first = useRef(true);
   useShop();
   useEffect(() => {
-    document.title = `${title} · Clickstream Guardian`;
+    document.title = `${title}${about} · Clickstream Guardian`;
+  }, [title, about]);
+  useEffect(() => {
     // Who hears the page, or goes through it by keyboard, begins at the new one.
-    if (!first.current) heading.current?.focus();
+    if (!first.current) heading.current?.focus({ preventScroll: true });
     first.current = false;
   }, [name]);
   const Page = name === null ? null : shown[name];
@@ -73,6 +76,14 @@ export function Frame() {
       </footer>
     </div>
   );
+}
+
+/** The days that the address names, for the titles of windows, bookmarks and prints; an empty text where it names none. */
+function daysInWords(name: PageName | null): string {
+  const one = dateParam("day"), { from, to } = chosenDays();
+  if (name === "funnel" || name === "items") return one === null ? "" : `, ${day(one)}`;
+  if (name !== "daily" && name !== "anomalies") return "";
+  return `${from === null ? "" : ` from ${day(from)}`}${to === null ? "" : ` to ${day(to)}`}`;
 }
 
 /** Learns the time zone, which everything is shown in. */

@@ -29,6 +29,8 @@ class Entry {
   updatedAt: number | null = null;
   readonly listeners = new Set<() => void>();
   everyMs = EVERY_MS;
+  /** Rises with every change that is told. */
+  version = 0;
   #abort: AbortController | null = null;
   #triedAt = 0;
 
@@ -70,6 +72,7 @@ class Entry {
   }
 
   #tell(): void {
+    this.version++;
     for (const listener of this.listeners) listener();
   }
 }
@@ -93,15 +96,19 @@ function entryOf(path: string): Entry {
 /** Follows a path of the API; null: nothing is asked. everyMs: how often it is asked again. */
 export function useResource<T>(path: string | null, { everyMs = EVERY_MS } = {}): Resource<T> {
   const [, render] = useReducer((count: number) => count + 1, 0);
-  const entry = useRef<Entry | null>(null);
+  const entry = useRef<Entry | null>(null), drawn = useRef(0);
   entry.current = path === null ? null : entryOf(path);
+  drawn.current = entry.current?.version ?? 0;
   useEffect(() => {
     const followed = path === null ? null : entryOf(path);
     if (followed === null) return;
     const listener = () => render(undefined);
     followed.listeners.add(listener);
+    // What came after the page was drawn, and before this, was told to others alone.
+    if (followed.version !== drawn.current) listener();
     followed.everyMs = everyMs;
-    if (followed.updatedAt === null || Date.now() - followed.updatedAt > 1_000) followed.fetch();
+    const isNew = followed.updatedAt !== null && Date.now() - followed.updatedAt <= 1_000;
+    if (!isNew && !followed.loading) followed.fetch();
     return () => {
       followed.listeners.delete(listener);
     };

@@ -1,6 +1,7 @@
 // Says that what is shown is a sample, how to send data of one's own, and clears the sample when told to.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { WaysToSend } from "../parts/first_steps.tsx";
 import { Notice } from "../parts/notice.tsx";
 import type { Sample } from "./answers.ts";
 import { ApiError, postJson } from "./api.ts";
@@ -14,12 +15,12 @@ export function SampleBanner() {
   const hasAsked = useRef(false), hasCleared = useRef(false);
   const shown = sample.data?.shown === true;
   // Buttons take each other's place, and go at last: who has the focus on them keeps it somewhere.
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (asking) keep.current?.focus();
     else if (hasAsked.current) ask.current?.focus();
     hasAsked.current = asking;
   }, [asking]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!shown && hasCleared.current) document.querySelector("h1")?.focus();
   }, [shown]);
   if (sample.data === null || !shown) return null;
@@ -44,17 +45,7 @@ export function SampleBanner() {
       </p>
       <details>
         <summary>Send your own events</summary>
-        <ol>
-          <li>
-            Paste into a shell:
-            <Copyable text={send.curl} />
-          </li>
-          <li>
-            Recorded clicks in a file:
-            <Copyable text={send.replay} />
-          </li>
-          <li>{send.tracker}</li>
-        </ol>
+        <WaysToSend send={send} />
       </details>
       {asking
         ? (
@@ -67,16 +58,5 @@ export function SampleBanner() {
         : sample.data.can_clear && <button ref={ask} type="button" onClick={() => setAsking(true)}>Clear the sample</button>}
       {failure !== null && <Notice kind="error" title="Cannot clear the sample">{failure}</Notice>}
     </aside>
-  );
-}
-
-function Copyable({ text }: { text: string }) {
-  const [copied, setCopied] = useState(false);
-  const copy = () => navigator.clipboard?.writeText(text).then(() => setCopied(true), () => setCopied(false));
-  return (
-    <span class="copyable">
-      <code tabIndex={0}>{text}</code>
-      <button type="button" onClick={copy}>{copied ? "Copied" : "Copy"}</button>
-    </span>
   );
 }

@@ -239,6 +239,15 @@ Deno.test("of too many anomalies the oldest are forgotten, and their sessions co
 Deno.test("what was heard of an anomaly is newer than what was read of it", () => {
   const told: boolean[] = [], noted = new LiveAnomalies((_, flagged) => told.push(flagged), () => null);
   noted.put(anomaly(1, { status: "retracted" }));
-  noted.put(anomaly(1), true);
+  noted.putOld([anomaly(1)]);
   assert.deepEqual(told, [false]);
+});
+
+Deno.test("what was read of anomalies is forgotten from the oldest on, and what was heard meanwhile after all of it", () => {
+  const let_go: string[] = [], noted = new LiveAnomalies((session, is) => is || let_go.push(session), () => null, 4);
+  noted.put(anomaly(9));
+  noted.putOld([8, 7, 6, 5].map((n) => anomaly(n)));
+  assert.deepEqual([let_go, noted.lastHour(NOW).total], [[], 4], "the oldest finds no room");
+  for (let n = 10; n < 14; n++) noted.put(anomaly(n));
+  assert.deepEqual(let_go, ["6", "7", "8", "9"]);
 });

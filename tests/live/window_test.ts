@@ -49,6 +49,24 @@ Deno.test("a window equals a recount of its events, whoever is flagged and whene
   }
 });
 
+Deno.test("a window equals a recount of its events in any order, one session with a great many items included", () => {
+  for (let seed = 1; seed <= 2; seed++) {
+    const next = random(seed), crowded = Array.from({ length: 30_000 }, (_, i) => click(NOW + 3_600_000 - i, "7", String(i)));
+    const events = [...randomStream(seed, 300, 3_600_000), ...crowded].map((event) => ({ event, at: next() })).sort((a, b) => a.at - b.at)
+      .map(({ event }) => event);
+    const window = new LiveWindow();
+    for (let from = 0; from < events.length; from += 5000) window.add(batchOf(events.slice(from, from + 5000)));
+    window.add(batchOf(crowded));
+    const all = [...events, ...crowded];
+    assertSame(window, all, new Set(), seed);
+    window.setFlagged("7", true);
+    // A part of what it did leaves the window.
+    const later = click(NOW + 3_600_000 + 29 * 60_000 + 35_000);
+    window.add(batchOf([later]));
+    assertSame(window, [...all, later], new Set(["7"]), seed);
+  }
+});
+
 Deno.test("a window that is full drops its oldest seconds, and its figures stay exact", () => {
   for (let seed = 1; seed <= 6; seed++) {
     const events = randomStream(seed, 200, 1_500_000), window = new LiveWindow(300), kept: LiveEvent[] = [];

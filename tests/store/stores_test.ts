@@ -195,3 +195,28 @@ Deno.test("AnomalyStore counts once when a commit lands but its answer is lost, 
   assert.deepEqual([store.total, store.kept, timeline[0].count], [2, 2, 2]);
   kv.close();
 });
+
+for (const fail of ["before", "after"] as const) {
+  Deno.test(`AnomalyStore tells each change once when a commit fails ${fail} it landed, a sweep in between or not`, async () => {
+    for (const sweeps of [false, true]) {
+      const faults: Faults = { fail: "no" };
+      const kv = failingKv(await Deno.openKv(":memory:"), faults);
+      const store = await AnomalyStore.open(kv, new TestClock(), 2), told: unknown[] = [];
+      store.subscribe(({ feed, anomaly: { session_id, status } }) => told.push([feed, session_id, status]));
+      await store.apply(0, [1, 2, 3].map((n) => effect(n, "provisional")));
+      const next = [effect(3, "confirmed", 4), effect(5, "provisional")];
+      faults.fail = fail;
+      await assert.rejects(store.apply(0, next), /Cannot store/);
+      faults.fail = "no";
+      if (sweeps) await store.sweep();
+      await store.apply(0, next);
+      const seen = [[1, "s1", "provisional"], [2, "s2", "provisional"], [3, "s3", "provisional"]];
+      assert.deepEqual(told, [...seen, [4, "s3", "confirmed"], [5, "s5", "provisional"]]);
+      await store.sweep();
+      assert.deepEqual([store.total, store.feed, store.kept], [1, 5, 2]);
+      const { total, feed, kept } = await AnomalyStore.open(kv, new TestClock(), 2);
+      assert.deepEqual([total, feed, kept], [1, 5, 2], "storage says the same");
+      kv.close();
+    }
+  });
+}

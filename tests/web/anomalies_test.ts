@@ -77,6 +77,9 @@ Deno.test("a cursor is of one list alone", async () => {
     assert.equal((await lab.fetch(`/anomalies?order=detected&cursor=${cursor}`)).status, 400);
     assert.equal((await lab.fetch(`/dead_letters?cursor=${cursor}`)).status, 400);
     assert.equal((await lab.fetch(`/anomalies?cursor=${cursor.slice(0, -2)}`)).status, 400);
+    const [name, time] = JSON.parse(atob(cursor.replaceAll("-", "+").replaceAll("_", "/")));
+    const forged = btoa(JSON.stringify([name, time, "x".repeat(3000)])).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    assert.equal((await lab.fetch(`/anomalies?cursor=${forged}`)).status, 400, "no key of storage is that long");
     const beyond = await lab.fetch(`/anomalies?since=2030-01-01T00:00:00Z&cursor=${cursor}`);
     assert.deepEqual(await beyond.json(), []);
   });

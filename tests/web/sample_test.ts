@@ -268,6 +268,34 @@ Deno.test("a sample takes nobody's place, and no reset of it deletes what is not
   });
 });
 
+Deno.test("a sample leaves a data folder alone that somebody keeps where it would be", async () => {
+  await withFolder(async (data, clock) => {
+    const theirs = await Guardian.open({ data: paths.sample(data), clock, logLine: () => {}, partitions: 2 });
+    await theirs.stop();
+    const before = [...Deno.readDirSync(paths.sample(data))].map(({ name }) => name).sort();
+    await withSite(data, clock, async (lab) => {
+      await lab.site.begin(untold);
+      assert.deepEqual([lab.site.shown, lab.site.state], [null, "off"]);
+      assert.match(String(lab.lines.find(({ event }) => event === "sample_failed")?.fields.reason), /not ours/);
+      assert.deepEqual((await asked(lab, "/sample/clear", { method: "POST" })).body, { cleared: false });
+    });
+    assert.deepEqual([...Deno.readDirSync(paths.sample(data))].map(({ name }) => name).sort(), before);
+  });
+});
+
+Deno.test("a sample that was just begun when the process died is made anew, however far it came", async () => {
+  for (const left of [[], ["sample.json.new"], ["sample.json"], ["sample.json", "lock", "format.json.new"]]) {
+    await withFolder(async (data, clock) => {
+      await Deno.mkdir(paths.sample(data));
+      for (const name of left) await Deno.writeTextFile(`${paths.sample(data)}/${name}`, "{");
+      await withSite(data, clock, async (lab) => {
+        await lab.site.begin(untold);
+        assert.equal(lab.site.state, "live", left.join());
+      }, { pastDays: 0 });
+    });
+  }
+});
+
 Deno.test("a folder with an event never gets a sample", async () => {
   await withFolder((data, clock) =>
     withSite(data, clock, async (lab) => {

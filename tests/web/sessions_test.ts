@@ -192,7 +192,7 @@ Deno.test("events of a session are not complete when a file of the lake is gone,
 
 Deno.test("events of sessions are read one after the other, and beyond what may wait a request is turned away", async () => {
   await withSessions(async (lab) => {
-    const atOnce = limits.sessionEventsWaitingMax + 1;
+    const atOnce = limits.heavyReadsWaitingMax + 1;
     for (const more of [-1, 0, 1]) {
       const asked = Array.from({ length: atOnce + more }, () => lab.fetch(`/sessions/bot/events?since=${T0}`));
       const answers = await Promise.all(asked), refused = answers.filter(({ status }) => status !== 200);
@@ -200,6 +200,26 @@ Deno.test("events of sessions are read one after the other, and beyond what may 
       await Promise.all(answers.map((answer) => answer.body?.cancel()));
     }
     assert.equal((await json<Events>(lab, "/sessions/bot/events")).events.length, 60);
+  });
+});
+
+Deno.test("a session id that no event can have is refused wherever one is asked for", async () => {
+  await withLab(async (lab) => {
+    const asks: [string, RequestInit?][] = [["/sessions/ID/events"], ["/sessions/ID/feedback", {
+      method: "POST",
+      body: '{"verdict":"bot"}',
+    }]];
+    asks.push(["/anomalies/ID"], ["/anomalies?session_id=ID"], ["/live?session_id=ID"]);
+    const long = "ü".repeat(limits.idBytesMax / 2);
+    for (const [path, init] of asks) {
+      const ask = (id: string) => lab.fetch(path.replace("ID", encodeURIComponent(id)), init);
+      const taken = await ask(long);
+      assert.ok(taken.status === 200 || taken.status === 404, `${path}: ${taken.status}`);
+      await taken.body?.cancel();
+      for (const id of [`${long}x`, "x".repeat(10_000)]) {
+        assert.match(String((await assertProblem(await ask(id), 400, "invalid_parameter")).detail), /128 bytes at the most/, path);
+      }
+    }
   });
 });
 

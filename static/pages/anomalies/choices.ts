@@ -30,6 +30,10 @@ export function chosenFilters(): Filters {
   };
 }
 
+export function isFiltered(filters: Filters): boolean {
+  return Object.values(filters).some((choice) => choice !== null);
+}
+
 export function chooseFilter(changes: Readonly<Record<string, string | null>>): void {
   choose({ ...anew, ...changes });
 }

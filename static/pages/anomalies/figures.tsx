@@ -6,13 +6,13 @@ import { axis, EChart, type Option } from "../../parts/echart.tsx";
 import { Loaded } from "../../parts/notice.tsx";
 import type { Column } from "../../parts/table.tsx";
 import { Tile, Tiles } from "../../parts/tile.tsx";
-import { TimeSeries } from "../../parts/time_series.tsx";
 import { choose, param } from "../../shell/address.ts";
 import type { HourCount, TypeCount } from "../../shell/answers.ts";
-import { count, counted, instant, percent } from "../../shell/format.ts";
+import { count, instant, percent } from "../../shell/format.ts";
 import { useLiveFigures } from "../../shell/live_figures.ts";
 import { useResource } from "../../shell/resource.ts";
 import { colour, seriesColours } from "../../shell/theme.ts";
+import { ByHour, total } from "./by_hour.tsx";
 import { typeWords } from "./choices.ts";
 
 const LIVE_EVERY_MS = 60_000;
@@ -69,40 +69,13 @@ function LastHour() {
   );
 }
 
-function total(rows: readonly { readonly count: number }[]): number {
-  return rows.reduce((sum, row) => sum + row.count, 0);
-}
-
-const hourColumns: readonly Column<HourCount>[] = [
-  {
-    key: "hour",
-    label: "Hour",
-    value: ({ hour }) => hour,
-    show: ({ hour }) => instant(hour, { seconds: false }),
-    means: ["AnomalyTimeline", "hour"],
-  },
-  { key: "count", label: "Anomalies", value: ({ count }) => count, show: (row) => count(row.count), numeric: true },
-];
-
 function Timeline({ hours, chosen }: { hours: readonly HourCount[]; chosen: number }) {
-  const times = useMemo(() => hours.map(({ hour }) => Date.parse(hour)), [hours]);
-  const series = useMemo(() => [{ label: "Anomalies", kind: "bars" as const, values: hours.map((row) => row.count) }], [hours]);
-  const most = hours.reduce<HourCount | null>((found, row) => found === null || row.count > found.count ? row : found, null);
-  const sum = total(hours);
-  const peak = most === null || sum === 0
-    ? ""
-    : `; the most, ${count(most.count)}, in the hour from ${instant(most.hour, { seconds: false })}`;
-  const words = stretches.find(([value]) => value === chosen)![1];
   return (
-    <ChartFigure
+    <ByHour
       title="By hour"
-      note="Confirmed anomalies by the hour in which their window began."
-      summary={`${counted(sum, "anomaly", "anomalies")} in ${words}${peak}.`}
-      columns={hourColumns}
-      rows={hours}
-      rowKey={({ hour }) => hour}
+      words={stretches.find(([value]) => value === chosen)![1]}
+      hours={hours}
       fileName={`anomalies_by_hour_${chosen}h`}
-      chart={(handle) => <TimeSeries times={times} series={series} handle={handle} />}
       choice={
         <label class="stretch">
           Time shown
@@ -153,7 +126,7 @@ function shareOption(rows: readonly TypeCount[], sum: number): Option {
   return {
     grid: { left: 8, right: 96, top: 8, bottom: 8, containLabel: true },
     tooltip: { show: false },
-    xAxis: axis({ type: "value", minInterval: 1, splitNumber: 3, axisLabel: { color: colour("muted"), hideOverlap: true } }),
+    xAxis: { type: "value", show: false }, // each bar says its figure
     yAxis: axis({
       type: "category",
       inverse: true,

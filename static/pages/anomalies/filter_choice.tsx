@@ -1,12 +1,11 @@
 // What to choose from: type, severity, status, session, days.
 
 import { DayRange } from "../../parts/day_choice.tsx";
-import { chooseFilter, OF_ONE_LIST, severities, statuses, types } from "./choices.ts";
+import { chooseFilter, isFiltered, OF_ONE_LIST, severities, statuses, types } from "./choices.ts";
 import type { Filters } from "./filters.ts";
 
 export function FilterChoice({ filters }: { filters: Filters }) {
-  const { type, severity, status, session, from, to } = filters;
-  const some = [type, severity, status, session, from, to].some((choice) => choice !== null);
+  const { type, severity, status, session } = filters;
   return (
     <div class="filters">
       <div class="choices" role="group" aria-label="Which anomalies">
@@ -24,7 +23,7 @@ export function FilterChoice({ filters }: { filters: Filters }) {
             onChange={(event) => chooseFilter({ session: event.currentTarget.value.trim() || null })}
           />
         </label>
-        {some && (
+        {isFiltered(filters) && (
           <button
             type="button"
             onClick={() => chooseFilter({ type: null, severity: null, status: null, session: null, from: null, to: null })}

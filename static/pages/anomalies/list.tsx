@@ -9,7 +9,7 @@ import { choose, hrefWith, param } from "../../shell/address.ts";
 import type { Anomaly } from "../../shell/answers.ts";
 import { getJson, nextCursor } from "../../shell/api.ts";
 import { count, counted, instant, shop } from "../../shell/format.ts";
-import { chosenFilters, chosenOne } from "./choices.ts";
+import { chosenFilters, chosenOne, isFiltered } from "./choices.ts";
 import { FilterChoice } from "./filter_choice.tsx";
 import { fits, listPath, PAGE_ROWS } from "./filters.ts";
 import { Linked } from "./linked.tsx";
@@ -30,7 +30,7 @@ const columns: readonly Column<Anomaly>[] = [
     note: "Provisional while the window goes on; then confirmed, or retracted when the rule no longer held at its end.",
   },
   { key: "click_count", label: "Clicks", value: (row) => row.click_count, numeric: true, means: ["Anomaly", "click_count"] },
-  { key: "unique_items", label: "Different items", value: (row) => row.unique_items, numeric: true, means: ["Anomaly", "unique_items"] },
+  { key: "unique_items", label: "Items", value: (row) => row.unique_items, numeric: true, means: ["Anomaly", "unique_items"] },
   { key: "reason", label: "Why", value: (row) => row.reason },
   { key: "feedback", label: "People say", value: (row) => row.feedback, means: ["Anomaly", "feedback"] },
 ];
@@ -137,7 +137,13 @@ function Rows({ live: { list: { rows }, page, resource, older, waiting }, table,
     if (waiting && resource.error === null) return <div class="loading" role="status">Loading anomalies…</div>;
     if (resource.error !== null) return null;
     return (
-      <p class="empty">{older === null ? "No anomaly fits what is chosen." : "None on this page fits what is chosen; older ones may."}</p>
+      <p class="empty">
+        {older !== null
+          ? "None on this page fits what is chosen; older ones may."
+          : isFiltered(chosenFilters())
+          ? "No anomaly fits what is chosen."
+          : "No anomaly so far. A session that behaves like a bot shows up here within a moment."}
+      </p>
     );
   }
   return (

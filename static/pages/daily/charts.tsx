@@ -7,7 +7,7 @@ import type { Column } from "../../parts/table.tsx";
 import { traffic } from "../../shell/address.ts";
 import type { Day } from "../../shell/answers.ts";
 import { ratePercent } from "../../shell/comparison.ts";
-import { count, counted, duration, type Maybe, money, percent, shop, short, shortDay } from "../../shell/format.ts";
+import { count, counted, duration, type Maybe, money, moneyMark, percent, shop, short, shortDay } from "../../shell/format.ts";
 import type { Meaning } from "../../shell/definitions.ts";
 import { colour, seriesColours } from "../../shell/theme.ts";
 import { type DayRow, daysFrom, rowName } from "./days.ts";
@@ -119,7 +119,6 @@ const orderValue: Series[] = [{ key: "avg_order_value", label: "Average order va
 const length: Series[] = [{ key: "avg_session_duration_sec", label: "Session length", value: field("avg_session_duration_sec") }];
 
 const rateMark = (value: number) => percent(value, 1);
-const moneyMark = (value: number) => `${short(value)}${shop.value.currency === "" ? "" : ` ${shop.value.currency}`}`;
 const BOTH = "This chart shows both kinds of traffic, whatever is chosen above.";
 
 export function DayCharts({ rows }: { rows: readonly DayRow[] }) {

@@ -1,8 +1,8 @@
 // All days of the range with all figures, newest first, and why a day has none.
 
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { DayStateSign } from "../../parts/notice.tsx";
-import { type Column, ExportButtons, Table } from "../../parts/table.tsx";
+import { type Column, Table } from "../../parts/table.tsx";
 import { pageHref, traffic } from "../../shell/address.ts";
 import { count, instant } from "../../shell/format.ts";
 import { useResource } from "../../shell/resource.ts";
@@ -18,10 +18,8 @@ const REASONS_MAX = 8;
 const REASON_EVERY_MS = 600_000;
 
 export function DaysTable({ rows, firstDate }: { rows: readonly DayRow[]; firstDate: string | null }) {
-  const [whole, setWhole] = useState(false);
   const newestFirst = useMemo(() => rows.toReversed(), [rows]);
   const columns = useMemo(() => columnsFor(newestFirst, firstDate), [newestFirst, firstDate]);
-  const shown = whole ? newestFirst : newestFirst.slice(0, ROWS_FIRST);
   const fileName = `days-${rows[0].date}-to-${rows[rows.length - 1].until}${traffic.value === "humans" ? "-humans" : ""}`;
   return (
     <section class="section days-table" aria-labelledby="every-day">
@@ -29,17 +27,11 @@ export function DaysTable({ rows, firstDate }: { rows: readonly DayRow[]; firstD
       <Table
         caption={traffic.value === "humans" ? "Days, flagged sessions left out" : "Days, all traffic"}
         columns={columns}
-        rows={shown}
+        rows={newestFirst}
         rowKey={({ date }) => date}
         fileName={fileName}
-        exports={false}
+        rowsFirst={ROWS_FIRST}
       />
-      <div class="choices">
-        <ExportButtons fileName={fileName} columns={columns} rows={newestFirst} what="Days" />
-        {newestFirst.length > shown.length && (
-          <button type="button" onClick={() => setWhole(true)}>Show all {count(newestFirst.length)} rows</button>
-        )}
-      </div>
     </section>
   );
 }
@@ -50,7 +42,7 @@ function columnsFor(newestFirst: readonly DayRow[], firstDate: string | null): C
     { key: "metric_date", label: "Day", value: ({ date }) => date, show: rowName, means: ["Day", "metric_date"] },
     {
       key: "state",
-      label: "Stands",
+      label: "State",
       value: ({ day }) => day?.state ?? null,
       show: (row) => <Standing row={row} asks={asked.has(row)} isFirst={row.date === firstDate} />,
       means: ["Day", "state"],

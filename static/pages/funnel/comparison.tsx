@@ -187,7 +187,7 @@ function columnsAgainst(base: Row): Column<Row>[] {
     ...stage(2, "purchase", "Bought"),
     {
       key: "state",
-      label: "Stands",
+      label: "State",
       value: ({ standing }) => standing,
       show: ({ steps, standing }) =>
         steps === null ? standing : standing === "finished" ? "Finished" : <DayStateSign state={standing as DayState} />,

@@ -174,7 +174,7 @@ function funnelOption(steps: readonly Step[]): Option {
         name: "Left before",
         type: "bar",
         stack: "sessions",
-        itemStyle: { color: colour("raised"), borderColor: colour("edge"), borderType: "dashed" },
+        itemStyle: { color: colour("raised"), borderColor: colour("edge"), borderType: "dashed", borderWidth: 1 },
         label: word(({ lost }) => `${count(lost)}\nleft`, ({ lost }) => lost, "text"),
         data: steps.map(({ lost }) => lost),
       },

@@ -4,7 +4,7 @@ import { useCallback } from "preact/hooks";
 import type { Ref } from "preact";
 import { axis, EChart, type Option, tooltip } from "../../parts/echart.tsx";
 import type { ChartHandle } from "../../parts/chart_figure.tsx";
-import { shortNumber } from "../../parts/time_series.tsx";
+import { short } from "../../shell/format.ts";
 import { nameOf, plain } from "./figures.ts";
 
 export interface BarSeries<Row> {
@@ -35,7 +35,7 @@ export function Bars<Row>({ handle, rows, name, series }: BarsProps<Row>) {
         return [plain(nameOf(name(row))), ...series.map(({ label, value, show }) => `${label}: ${show(value(row))}`)].join("\n");
       },
     }),
-    xAxis: axis({ type: "value", minInterval: 1, splitNumber: 4, axisLabel: { hideOverlap: true, formatter: shortNumber } }),
+    xAxis: axis({ type: "value", minInterval: 1, splitNumber: 4, axisLabel: { hideOverlap: true, formatter: short } }),
     yAxis: axis({
       type: "category",
       inverse: true,

@@ -3,10 +3,10 @@
 import { useCallback, useMemo } from "preact/hooks";
 import type { Ref } from "preact";
 import type { PopularItem } from "../../shell/answers.ts";
-import { count, counted, money, percent } from "../../shell/format.ts";
+import { count, counted, money, percent, short } from "../../shell/format.ts";
 import { axis, EChart, type Option, tooltip } from "../../parts/echart.tsx";
 import { ChartFigure, type ChartHandle } from "../../parts/chart_figure.tsx";
-import { shortNumber } from "../../parts/time_series.tsx";
+
 import { conversion, itemColumns, nameOf, plain } from "./figures.ts";
 import type { ItemsOfDay } from "./top_items.tsx";
 
@@ -63,7 +63,7 @@ function Scatter({ handle, rows }: { handle: Ref<ChartHandle>; rows: readonly Po
         nameGap: 28,
         min: wide ? undefined : 0,
         minInterval: 1,
-        axisLabel: { hideOverlap: true, formatter: shortNumber },
+        axisLabel: { hideOverlap: true, formatter: short },
       }),
       yAxis: axis({
         type: "value",

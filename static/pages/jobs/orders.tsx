@@ -26,7 +26,8 @@ export function Orders({ jobs }: { jobs: Jobs["jobs"] }) {
 
 function RunOne({ jobs }: { jobs: Jobs["jobs"] }) {
   const yesterday = addDays(dayOf(Date.now()), -1);
-  const [job, setJob] = useState(jobs[0].job), [date, setDate] = useState(yesterday);
+  const [job, setJob] = useState(jobs[0].job), [chosen, setChosen] = useState<string | null>(null);
+  const date = chosen ?? yesterday;
   const [told, setTold] = useState<Told | null>(null), [busy, setBusy] = useState(false);
   const sent = useRef(false);
   const order = async (event: SubmitEvent) => {
@@ -64,7 +65,7 @@ function RunOne({ jobs }: { jobs: Jobs["jobs"] }) {
         </label>
         <label>
           Day
-          <input type="date" required value={date} max={yesterday} onChange={(event) => setDate(event.currentTarget.value)} />
+          <input type="date" required value={date} max={yesterday} onChange={(event) => setChosen(event.currentTarget.value)} />
         </label>
         <button type="submit" class="primary" aria-disabled={busy}>{busy ? "Sending…" : "Run now"}</button>
       </div>

@@ -54,7 +54,7 @@ export function JobCards({ jobs }: { jobs: Jobs["jobs"] }) {
   return (
     <section class="section">
       <h2>Jobs</h2>
-      <div class="grid">{jobs.map((job) => <JobCard key={job.job} job={job} />)}</div>
+      <div class="grid of-three">{jobs.map((job) => <JobCard key={job.job} job={job} />)}</div>
     </section>
   );
 }

@@ -6,8 +6,9 @@ import { Notice } from "../../parts/notice.tsx";
 import type { Column } from "../../parts/table.tsx";
 import { Tile, Tiles } from "../../parts/tile.tsx";
 import { TimeSeries } from "../../parts/time_series.tsx";
-import { traffic } from "../../shell/address.ts";
-import { count, decimal, duration, instant, rate, timeOfDay } from "../../shell/format.ts";
+import { page, pageHref, traffic } from "../../shell/address.ts";
+import { ratePercent } from "../../shell/comparison.ts";
+import { count, counted, decimal, duration, instant, timeOfDay } from "../../shell/format.ts";
 import { isQuiet, type LiveFigures, type Rate } from "../../shell/live_figures.ts";
 
 /** Says when the figures are not about this moment, or not about everything. */
@@ -18,7 +19,11 @@ export function QuietNotice({ figures }: { figures: LiveFigures }) {
       {failing !== null && <Notice kind="error" title="Live figures stand still">{failing}</Notice>}
       {newest_event === null && (
         <Notice title="No event yet">
-          As soon as the first one comes in, it shows here. The API's documentation at <a href="/docs">/docs</a> has a line to send one.
+          The first one shows here as soon as it comes in. {page.value !== "overview" && (
+            <>
+              <a href={pageHref("overview")}>Overview</a> says how to send it.
+            </>
+          )}
         </Notice>
       )}
       {isQuiet(figures) && (
@@ -54,21 +59,21 @@ export function NowTiles({ figures }: { figures: LiveFigures }) {
       />
       <Tile
         name="Conversion"
-        value={rate(figures.conversion_rate)}
+        value={ratePercent(figures.conversion_rate)}
         means={["LiveTotals", "conversion_rate"]}
-        beside={`${count(figures.buying_sessions)} bought, in 30 minutes`}
+        beside={`${counted(figures.buying_sessions, "session")} bought`}
       />
       <Tile
         name="Session length"
         value={duration(figures.avg_session_duration_s)}
         means={["LiveTotals", "avg_session_duration_s"]}
-        beside="mean, in 30 minutes"
+        beside="on average"
       />
       <Tile
         name="Clicks"
         value={count(figures.clicks)}
         means={["LiveTotals", "clicks"]}
-        beside={`${count(figures.purchases)} purchases, in 30 minutes`}
+        beside={counted(figures.purchases, "purchase")}
       />
       <Tile
         name="Events coming in"
@@ -90,7 +95,7 @@ const columns: readonly Column<Rate>[] = [
   { key: "at", label: "From", value: ({ at }) => at, show: ({ at }) => timeOfDay(at) },
   { key: "clicks", label: "Clicks", value: ({ clicks }) => clicks, numeric: true, means: ["LiveRate", "clicks"] },
   { key: "purchases", label: "Purchases", value: ({ purchases }) => purchases, numeric: true, means: ["LiveRate", "purchases"] },
-  { key: "other", label: "Other", value: ({ other }) => other, numeric: true, means: ["LiveRate", "other"] },
+  { key: "other", label: "Views, carts, searches", value: ({ other }) => other, numeric: true, means: ["LiveRate", "other"] },
 ];
 
 export function RatesChart({ figures }: { figures: LiveFigures }) {
@@ -98,21 +103,22 @@ export function RatesChart({ figures }: { figures: LiveFigures }) {
   const times = useMemo(() => rates.map(({ at }) => Date.parse(at)), [rates]);
   const series = useMemo(() => [
     { label: "Clicks", kind: "line" as const, values: rates.map(({ clicks }) => clicks) },
-    { label: "Other", kind: "line" as const, values: rates.map(({ other }) => other) },
+    { label: "Views, carts, searches", kind: "line" as const, values: rates.map(({ other }) => other) },
     { label: "Purchases", kind: "line" as const, values: rates.map(({ purchases }) => purchases) },
   ], [rates]);
+  const clicks = rates.reduce((sum, rate) => sum + rate.clicks, 0);
   const whole = rates.slice(0, -1); // the last one is still filling
-  const clicks = whole.reduce((sum, rate) => sum + rate.clicks, 0);
-  const mean = whole.length === 0 ? 0 : clicks / whole.length;
+  const mean = whole.length === 0 ? 0 : whole.reduce((sum, rate) => sum + rate.clicks, 0) / whole.length;
   const whose = traffic.value === "humans" ? " of sessions that are not flagged" : "";
   return (
     <ChartFigure
       title="Events every 10 seconds"
-      summary={`The last 30 minutes: ${count(clicks)} clicks${whose}, ${decimal(mean, 1)} every 10 seconds.`}
+      summary={`The last 30 minutes: ${counted(clicks, "click")}${whose}, ${decimal(mean, 1)} every 10 seconds on average.`}
       columns={columns}
       rows={rates}
       rowKey={({ at }) => at}
       fileName="events_every_10_seconds"
+      empty="Nothing has come in yet."
       chart={(handle) => <TimeSeries times={times} series={series} handle={handle} height={220} />}
     />
   );

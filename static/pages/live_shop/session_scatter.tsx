@@ -4,7 +4,7 @@ import { useCallback } from "preact/hooks";
 import { ChartFigure } from "../../parts/chart_figure.tsx";
 import { axis, EChart, tooltip } from "../../parts/echart.tsx";
 import type { Column } from "../../parts/table.tsx";
-import { count, duration } from "../../shell/format.ts";
+import { count, counted, duration } from "../../shell/format.ts";
 import { colour } from "../../shell/theme.ts";
 import type { LiveFigures } from "../../shell/live_figures.ts";
 
@@ -40,7 +40,7 @@ export function SessionScatter({ sessions, inAll }: { sessions: readonly Session
     tooltip: tooltip({
       trigger: "item",
       formatter: ({ data }: { data: { name: string; value: [number, number] } }) =>
-        `Session ${data.name}\n${duration(data.value[0])}, ${count(data.value[1])} clicks`,
+        `Session ${data.name}\n${duration(data.value[0])}, ${counted(data.value[1], "click")}`,
     }),
     xAxis: axis({
       type: "value",
@@ -64,14 +64,14 @@ export function SessionScatter({ sessions, inAll }: { sessions: readonly Session
       })),
     })),
   }), [sessions]);
+  // The sum comes by the feed every second, and may be ahead.
+  const among = sessions.length >= inAll ? counted(sessions.length, "session") : `${count(sessions.length)} of ${count(inAll)} sessions`;
   const flagged = sessions.filter((one) => one.flagged).length;
   const buyers = sessions.filter((one) => kindOf(one) === "buyer").length;
   return (
     <ChartFigure
       title="Sessions by length and clicks"
-      summary={`${count(sessions.length)} of ${count(inAll)} sessions of the last 30 minutes: ${count(buyers)} bought, ${
-        count(flagged)
-      } are flagged.`}
+      summary={`${among} of the last 30 minutes: ${count(buyers)} bought, ${count(flagged)} flagged as bots.`}
       columns={columns}
       rows={rows}
       rowKey={({ session_id }) => String(session_id)}
