@@ -159,11 +159,17 @@ export class Desk {
     return (await this.connection.runAndReadAll(sql)).getRowObjectsJS();
   }
 
-  /** Writes rows of a query aside as Parquet, to be put at `file` within the lake folder; returns where they are now. */
-  async write(select: string, file: string, ordered: boolean): Promise<string> {
+  /**
+   * Writes rows of a query aside as Parquet, to be put at `file` within the lake folder; returns where they are now. `distinctMax`: columns
+   * of a row group with more distinct values are written as they are, where looking for equal ones would be in vain.
+   */
+  async write(select: string, file: string, ordered: boolean, distinctMax?: number): Promise<string> {
     const aside = join(this.duck.lakeFolder, ASIDE, `job_${crypto.randomUUID()}.parquet`);
     this.made.push({ aside, file });
-    await this.run(`COPY (${select}) TO ${literal(aside)} (FORMAT parquet, COMPRESSION snappy, PRESERVE_ORDER ${ordered})`);
+    const dictionary = distinctMax === undefined ? "" : `, DICTIONARY_SIZE_LIMIT ${distinctMax}`;
+    await this.run(
+      `COPY (${select}) TO ${literal(aside)} (FORMAT parquet, COMPRESSION snappy, PRESERVE_ORDER ${ordered}${dictionary})`,
+    );
     return aside;
   }
 

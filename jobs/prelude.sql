@@ -5,6 +5,10 @@ CREATE TEMP MACRO id_number(id) AS
 -- Of no denominator comes 0.
 CREATE TEMP MACRO share(part, whole) AS CASE WHEN whole = 0 THEN 0::DOUBLE ELSE part::DOUBLE / whole::DOUBLE END;
 CREATE TEMP TABLE traffics AS SELECT unnest(['all', 'humans']) AS traffic;
+-- The most frequent category of an item, of equally frequent ones the first, is that of greatest weight: clicks above, place in the order
+-- of categories (from 1, below 2^40) subtracted. Without clicks it has none.
+CREATE TEMP MACRO category_weight(clicks, place) AS CASE WHEN clicks > 0 THEN clicks::HUGEINT * 1099511627776 - place END;
+CREATE TEMP MACRO category_place(weight) AS (1099511627776 - weight % 1099511627776)::BIGINT;
 -- Money for each of a count, cut to 8 decimals: enough to round it rightly to fewer, which a binary fraction is not for large sums.
 CREATE TEMP MACRO money_each(money, of) AS
   CASE

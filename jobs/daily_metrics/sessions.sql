@@ -1,11 +1,12 @@
 -- One row for each session with a click or a purchase on the day. Reads day_clicks (every kind of event but purchases), day_purchases,
 -- flagged (session_id, unique) and shop (shop_currency). Revenue is in the shop's currency alone; a purchase that names none is in it.
+-- Times are whole milliseconds of the day while rows are put together: half the memory for each session, of which there are millions.
 WITH seen AS (
   SELECT
     session_id,
     count(*) FILTER (kind = 'click') AS clicks,
-    min(timestamp) AS first_event,
-    max(timestamp) AS last_event
+    min(ms_of_day(timestamp)) AS first_ms,
+    max(ms_of_day(timestamp)) AS last_ms
   FROM day_clicks
   GROUP BY session_id
 ),
@@ -16,8 +17,8 @@ bought AS (
     count(*) FILTER (coalesce(price, 0) = 0) AS purchases_without_price,
     count(*) FILTER (currency <> shop_currency) AS purchases_other_currency,
     sum((price * quantity)::DECIMAL(38, 4)) FILTER (coalesce(currency = shop_currency, true)) AS revenue,
-    min(timestamp) AS first_event,
-    max(timestamp) AS last_event
+    min(ms_of_day(timestamp)) AS first_ms,
+    max(ms_of_day(timestamp)) AS last_ms
   FROM day_purchases, shop
   GROUP BY session_id
 ),
@@ -29,8 +30,8 @@ met AS (
     coalesce(purchases_without_price, 0) AS purchases_without_price,
     coalesce(purchases_other_currency, 0) AS purchases_other_currency,
     coalesce(revenue, 0)::DECIMAL(38, 4) AS revenue,
-    least(seen.first_event, bought.first_event) AS first_event,
-    greatest(seen.last_event, bought.last_event) AS last_event
+    time_of_ms(least(seen.first_ms, bought.first_ms)) AS first_event,
+    time_of_ms(greatest(seen.last_ms, bought.last_ms)) AS last_event
   FROM seen
   FULL JOIN bought ON seen.session_id = bought.session_id
   WHERE clicks > 0 OR purchases > 0

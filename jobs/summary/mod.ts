@@ -2,6 +2,8 @@
 
 import { count, date, money, moneyEach, ratio, rowSchema, seconds, truth } from "../columns.ts";
 import { dateLiteral, type DayJob, type ResultTable } from "../job.ts";
+import metOnDay from "./met_on_day.sql" with { type: "text" };
+import metOnDays from "./met_on_days.sql" with { type: "text" };
 import summarySql from "./summary.sql" with { type: "text" };
 
 export const summaryColumns = {
@@ -44,6 +46,7 @@ export const summary: DayJob = {
     await desk.showDays();
     await desk.run(`CREATE TEMP TABLE span AS
       SELECT ${dateLiteral(days[0])} AS first_date, ${dateLiteral(days[days.length - 1])} AS last_date, ${days.length} AS days`);
+    await desk.run(days.length === 1 ? metOnDay : metOnDays);
     await desk.context.beforeStep?.("query");
     return { results: [await desk.result(summaryTable, summarySql)] };
   },

@@ -1,5 +1,5 @@
 -- All finished days together, each session once: its length is from its first event to its last, over midnight too. Reads sessions and
--- items of the days, span (first_date, last_date, days) and traffics. Sessions are put together in one go for both kinds of traffic.
+-- items of the days, met (each session once), span (first_date, last_date, days) and traffics.
 WITH sums AS (
   SELECT
     is_flagged,
@@ -17,19 +17,20 @@ counted AS (
   LEFT JOIN sums ON traffic = 'all' OR NOT is_flagged
   GROUP BY traffic
 ),
-met AS (
+met_counts AS (
   SELECT
-    epoch_ms(max(last_event)) - epoch_ms(min(first_event)) AS all_ms,
-    epoch_ms(max(last_event) FILTER (NOT is_flagged)) - epoch_ms(min(first_event) FILTER (NOT is_flagged)) AS human_ms,
-    bool_or(purchases > 0) AS is_buyer,
-    coalesce(bool_or(purchases > 0) FILTER (NOT is_flagged), false) AS is_human_buyer
-  FROM sessions
-  GROUP BY session_id
+    count(*) AS sessions,
+    count(*) FILTER (is_buyer) AS buyers,
+    sum(all_ms) AS duration_ms,
+    count(human_ms) AS human_sessions,
+    count(*) FILTER (is_human_buyer) AS human_buyers,
+    coalesce(sum(human_ms), 0) AS human_duration_ms
+  FROM met
 ),
 lengths AS (
-  SELECT 'all' AS traffic, count(*) AS sessions, count(*) FILTER (is_buyer) AS buyers, sum(all_ms) AS duration_ms FROM met
+  SELECT 'all' AS traffic, sessions, buyers, duration_ms FROM met_counts
   UNION ALL
-  SELECT 'humans', count(human_ms), count(*) FILTER (is_human_buyer), coalesce(sum(human_ms), 0) FROM met
+  SELECT 'humans', human_sessions, human_buyers, human_duration_ms FROM met_counts
 ),
 touched AS (
   SELECT item_id, sum(human_clicks + human_purchases) > 0 AS by_humans FROM items GROUP BY item_id

@@ -18,7 +18,7 @@ export function Notice({ kind = "info", title, children }: { kind?: NoticeKind; 
 }
 
 const dayStateWords: Record<Exclude<DayState, "finished">, [NoticeKind, string, string]> = {
-  stale: ["warning", "Stale", "events or flagged sessions came after this day was counted; it is counted again within the hour"],
+  stale: ["info", "Stale", "events or flagged sessions came after this day was counted; it is counted again within the hour"],
   running: ["info", "Being counted", "these are the figures from before; new ones follow in a moment"],
   incomplete: ["error", "Incomplete", "damaged files of the lake are left out of these figures; the verify command names them"],
   partial: ["warning", "Partial", "not all jobs of this day are done; Jobs says which"],

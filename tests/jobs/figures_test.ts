@@ -34,6 +34,7 @@ async function checkDay(lab: Lab, shop: Shop, date: string): Promise<boolean> {
     return false;
   }
   const funnel = await shown(lab, shop, "session_funnel", date), items = await shown(lab, shop, "popular_items", date);
+  const summary = await shown(lab, shop, "summary", date, [date]);
   for (const traffic of traffics) {
     const events = ofTraffic(shop, inDay, traffic);
     assert.deepEqual(daily.daily_metrics[traffic], [{ metric_date: date, ...recountFigures(events, shop.currency) }]);
@@ -41,6 +42,10 @@ async function checkDay(lab: Lab, shop: Shop, date: string): Promise<boolean> {
     const expected = recountItems(events, shop.currency, date);
     assert.deepEqual(items.popular_items[traffic], expected.items);
     assert.deepEqual(items.categories[traffic], expected.categories);
+    // Of a single day the summary says what the day does.
+    for (const [name, value] of Object.entries(recountFigures(events, shop.currency))) {
+      assert.deepEqual(summary.summary[traffic][0][name], value, `summary of one day: ${name}`);
+    }
   }
   return true;
 }
