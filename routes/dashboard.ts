@@ -5,6 +5,7 @@ import { ASSETS_PATH, DASHBOARD_PATH, dashboardPages } from "../src/dashboard/pa
 import { GuardianError } from "../src/errors.ts";
 import { didYouMean } from "../src/nearest.ts";
 import { type Answer, endpoint } from "../src/web/endpoint.ts";
+import { wantsPage } from "../src/web/page.ts";
 
 const unchanged: Answer = { means: "The same as the one that If-None-Match names", schema: null };
 const page: Answer = {
@@ -39,13 +40,17 @@ export const dashboardPage = endpoint({
   params: z.object({
     page: z.string().openapi({ description: "Name of the page", enum: [...dashboardPages], example: dashboardPages[0] }),
   }),
-  answers: { 200: page, 304: unchanged },
+  answers: { 200: page, 304: unchanged, 404: { ...page, means: "There is no such page; for a browser the dashboard, which says so" } },
   problems: ["not_found"],
   ownAlways: true,
   anyQuery: true,
   open: true,
-  handle: ({ c, service, path }) => {
-    if ((dashboardPages as readonly string[]).includes(path.page)) return service.dashboard.page(c.req.raw);
+  handle: async ({ c, service, path }) => {
+    const isThere = (dashboardPages as readonly string[]).includes(path.page);
+    if (isThere || wantsPage(c)) {
+      const shown = await service.dashboard.page(c.req.raw);
+      return isThere || shown.status !== 200 ? shown : new Response(shown.body, { status: 404, headers: shown.headers });
+    }
     const hint = didYouMean(path.page, dashboardPages);
     throw new GuardianError("not_found", `Cannot find the page ${JSON.stringify(path.page.slice(0, 100))}: there is none; ${hint}`);
   },

@@ -87,7 +87,9 @@ export const liveFeed = endpoint({
     const last = lastSeen(last_event_id, c.req.header(LAST_EVENT_ID));
     // Nobody would ever read or end the stream of a HEAD request.
     const body = c.req.raw.method === "HEAD" ? null : service.feed.connect({ channels, severity, type, session }, last);
-    return new Response(body, { headers: { "Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no" } });
+    // Packed, an update would wait for the next one.
+    const headers = { "Content-Type": EVENT_STREAM, "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no" };
+    return new Response(body, { headers });
   },
 });
 

@@ -121,7 +121,8 @@ function tickEveryMinute(all: readonly ({ tick(): unknown } | undefined)[], sign
 
 function listen(settings: Settings, service: Service, signal: AbortSignal): Deno.HttpServer<Deno.NetAddr> {
   const app = makeApp(service, endpoints);
-  return onAddress(settings, (address) => Deno.serve({ ...address, signal, onListen: () => {} }, (request) => app.fetch(request)));
+  const options = { signal, onListen: () => {}, automaticCompression: true };
+  return onAddress(settings, (address) => Deno.serve({ ...address, ...options }, (request) => app.fetch(request)));
 }
 
 /** Does something with the address of the settings. Throws `port_in_use`, `invalid_setting`. */

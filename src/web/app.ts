@@ -13,7 +13,9 @@ import type { Service } from "./service.ts";
 const RETRY_AFTER_SHUTDOWN_S = 5;
 /** Headers of every answer; what an endpoint says of caching goes before. */
 const NOSNIFF = ["X-Content-Type-Options", "nosniff"] as const, UNCACHED = ["Cache-Control", "no-store"] as const;
-const JSON_HEADERS: [string, string][] = [["Content-Type", "application/json"], [...NOSNIFF], [...UNCACHED]];
+/** What answers an order is short, or tells how it goes on: the server does not pack it. */
+const UNPACKED = ["Cache-Control", "no-store, no-transform"] as const;
+const JSON_HEADERS: [string, string][] = [["Content-Type", "application/json"], [...NOSNIFF], [...UNPACKED]];
 
 /** What is kept of a request while it is answered. */
 interface Kept {
@@ -36,7 +38,9 @@ export function makeApp(service: Service, endpoints: readonly Endpoint[]): OpenA
     }
     if (c.get("ofSample")) c.header(DATA_OF, "sample");
     c.header(...NOSNIFF);
-    if (!c.res.headers.has(UNCACHED[0])) c.header(...UNCACHED);
+    if (c.res.headers.has("Cache-Control")) return;
+    if (c.req.method === "POST") c.header(...UNPACKED);
+    else c.header(...UNCACHED);
   });
   for (const endpoint of endpoints) {
     app.on(endpoint.method, endpoint.path.replaceAll(/\{(.+?)\}/g, ":$1"), (c) => {

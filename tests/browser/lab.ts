@@ -97,7 +97,10 @@ export async function openLab(options: LabOptions = {}): Promise<OpenLab> {
     const open = () => app.fetch(request);
     return new URL(request.url).pathname === "/live" ? feed.pass(request, open) : open();
   };
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen: () => {} }, answer);
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen: () => {}, automaticCompression: true },
+    answer,
+  );
   const url = `http://127.0.0.1:${server.addr.port}`;
   let contexts: BrowserContext[] = [];
   const wrong: string[] = [];

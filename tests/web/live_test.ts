@@ -70,7 +70,7 @@ Deno.test("the feed is a stream of events that no cache and no proxy holds back"
   await withLab(async (lab) => {
     const response = await lab.fetch("/live");
     const headers = ["content-type", "cache-control", "x-accel-buffering"].map((name) => response.headers.get(name));
-    assert.deepEqual(headers, ["text/event-stream", "no-store", "no"]);
+    assert.deepEqual(headers, ["text/event-stream", "no-store, no-transform", "no"]);
     assert.equal(lab.service.underWay, 0, "a stream that stays open is no request under way");
     const events = new Events(response);
     const [hello, figures] = await events.take(2);
