@@ -117,7 +117,7 @@ const views: Record<string, View> = {
       };
     },
     expected: async (get) => {
-      const types = await get<{ count: number }[]>("/anomalies/types"), list = await get<Anomaly[]>("/anomalies?limit=100");
+      const types = await get<{ count: number }[]>("/anomalies/types"), list = await get<Anomaly[]>("/anomalies?limit=50");
       return {
         inAll: shown(types.reduce((sum, { count }) => sum + count, 0)),
         rows: list.length,

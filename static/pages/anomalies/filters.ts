@@ -4,7 +4,7 @@
 import type { Anomaly, Id } from "../../shell/answers.ts";
 import { localMidnight } from "../../shell/local_midnight.ts";
 
-export const PAGE_ROWS = 100;
+export const PAGE_ROWS = 50;
 
 /** Choices as the address has them; null: no choice. from, to: local days, both included. */
 export interface Filters {
