@@ -106,6 +106,7 @@ const figuresExample: LiveFigures = {
   window_start: "2026-11-22T07:40:10.000Z",
   capped: false,
   skipped_events: 0,
+  gap: null,
   failing: null,
   events_per_s: 12.4,
   anomalies_last_hour: noOne,

@@ -112,6 +112,8 @@ export const limits = {
   panesMax: 4096,
   /** Sessions of one pane whose single clicks are followed one by one. Beyond: counted as `evicted`. */
   paneHotSessionsMax: 16_384,
+  /** Bytes of tables of closed panes that one lane keeps for those to come. More: they are made anew. */
+  paneReuseBytesMax: 16 * MIB,
   /** Words (ids that are not small integers) that the engine of one partition knows; unused ones are dropped beyond. */
   engineWordsMax: 1_048_576,
   /** Lanes with open windows in one partition. Beyond: a new replay is refused. */
@@ -126,6 +128,9 @@ export const limits = {
   anomaliesMax: 1_000_000,
   /** Changes of anomalies in one commit: two to four kilobytes each. */
   anomaliesPerCommitMax: 160,
+
+  /** Effects of the engine that wait to be stored: some kilobytes each. Beyond: the engine waits for storage. */
+  effectsWaitingMax: 1024,
 
   // What people say of sessions
   /** Sessions that are called human or bot. Beyond: a new verdict is refused, for to forget an old one would change figures unseen. */
@@ -192,6 +197,10 @@ export const limits = {
   jobLeaseMs: 60_000,
   /** Memory DuckDB may use for day jobs, in MiB; beyond it spills into the lake folder. */
   jobMemoryMib: 512,
+  /** Rows of a day whose sessions are counted in one pass, in 8 bytes each besides DuckDB's memory. More: read again for each so many. */
+  sessionRowsAtOnceMax: 33_554_432,
+  /** Rows that are read ahead while sessions are counted; one file that has more is read whole. */
+  sessionRowsReadMax: 2_000_000,
 
   // Reading
   /** Rows in one page of a list, by default and at the most. Above: 400. */
@@ -239,6 +248,12 @@ export const limits = {
   liveStartEventsMax: 500_000,
   /** Events of one partition that the reader of live figures may be behind. More: it goes on at the end, and tells what it skipped. */
   liveLagEventsMax: 1_000_000,
+  /**
+   * Live events that live figures look at in a second, and at once: what comes in comes first, and these take at most a tenth of one core.
+   * More: whole batches are passed over, of which the rates of all traffic alone know, and the figures say so.
+   */
+  livePerSecondEventsMax: 125_000,
+  liveBurstEventsMax: 250_000,
   /** Cells of what a session did with an item in 10 seconds, 32 bytes each; sessions and items take as much at most. More: a shorter window. */
   liveCellsMax: 1_000_000,
   /** Ids that are no small integers; beyond, those that the window does not hold are dropped. */

@@ -64,6 +64,16 @@ export const lastHourSchema = z.object({
 type Severity = (typeof severities)[number];
 export type LastHour = z.infer<typeof lastHourSchema>;
 
+export const gapSchema = z.object({
+  events: count.describe(
+    "Events of the last 30 minutes that were passed over, because more came than can be looked at: sessions, products and all of `humans` " +
+      "lack them",
+  ),
+  unread_events: count.describe("Those of them that were not even read: kinds and rates of `all` lack these too, and no others"),
+  until: time.nullable().describe("Event time from which the figures are whole, if no more are passed over; null before the first event"),
+}).openapi("LiveGap");
+export type Gap = z.infer<typeof gapSchema>;
+
 const scene = {
   at: time.describe("The server's clock when this was counted; at most once a second"),
   newest_event: time.nullable().describe(
@@ -73,7 +83,8 @@ const scene = {
   capped: z.boolean().describe(
     "True when more goes on than is kept: the window is shorter, so that its figures stay exact; rates are whole",
   ),
-  skipped_events: count.describe("Events passed over since the start, because they were too far behind to be read in time"),
+  skipped_events: count.describe("Events passed over since the start, because more came than can be looked at, or no longer to be read"),
+  gap: gapSchema.nullable().describe("What the figures lack of the last 30 minutes; null when they are whole"),
   failing: z.string().nullable().describe("Why live figures stand still, or null"),
   events_per_s: z.number().min(0).describe("Live events that came in per second, over the last 10 seconds of the clock"),
   anomalies_last_hour: lastHourSchema,

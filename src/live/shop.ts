@@ -1,17 +1,19 @@
-// What goes on in the shop now: follows the live lane of the log in memory alone, and answers from that. Nothing waits for it: where it falls
-// too far behind it goes on at the end, and where it fails it tries again and says so in its answers.
+// What goes on in the shop now: follows the live lane of the log in memory alone, and answers from that. Nothing waits for it, and those who
+// bring events come first: where more come than it may look at it passes them over, where it falls too far behind it goes on at the end, and
+// where it fails it tries again; it says so in its answers.
 // It must not know HTTP, nor keep anything on disk.
 
 import type { Clock } from "../clock.ts";
 import type { Anomaly, FeedbackVerdict } from "../detect/anomaly.ts";
 import { reasonOf } from "../errors.ts";
-import { LIVE } from "../event/batch.ts";
+import { type EventBatch, LIVE } from "../event/batch.ts";
 import { formatTimestamp } from "../event/timestamp.ts";
 import { limits } from "../limits.ts";
 import type { EventLog } from "../log/log.ts";
 import type { LogLine } from "../log_line.ts";
 import type { AnomalyStore } from "../store/anomalies.ts";
 import { LiveAnomalies } from "./anomalies.ts";
+import { Budget } from "./budget.ts";
 import type { LiveBrief, LiveFigures, Scene, Totals, TrafficName } from "./figures.ts";
 import { sessionsShown, topProducts, totals } from "./summary.ts";
 import { LiveWindow } from "./window.ts";
@@ -39,17 +41,27 @@ interface Counted {
   readonly figures: Partial<Record<TrafficName, LiveFigures>>;
 }
 
-/** How much is read back at start, how far it may be behind, and how much it holds. */
-const MOST = {
-  startEvents: limits.liveStartEventsMax as number,
-  lagEvents: limits.liveLagEventsMax as number,
-  cells: limits.liveCellsMax as number,
-};
+/** How much is read back at start, how far it may be behind, how much it holds, and how much it looks at in a second and at once. */
+interface Most {
+  readonly startEvents: number;
+  readonly lagEvents: number;
+  readonly cells: number;
+  readonly perSecondEvents?: number;
+  readonly burstEvents?: number;
+}
+
+const MOST: Most = { startEvents: limits.liveStartEventsMax, lagEvents: limits.liveLagEventsMax, cells: limits.liveCellsMax };
 
 export class LiveShop {
   readonly #window: LiveWindow;
   readonly #anomalies: LiveAnomalies;
   readonly #positions: number[];
+  /** Where the partitions ended at the start: what lies before is read back, and not held by the budget. */
+  readonly #startEnds: readonly number[];
+  readonly #budget: Budget;
+  readonly #burst: number;
+  /** Whether the last batch was passed over. */
+  #isHeld = false;
   readonly #unsubscribe: () => void;
   #skipped = 0;
   #failing: string | null = null;
@@ -59,12 +71,15 @@ export class LiveShop {
 
   constructor(
     private readonly parts: ShopParts,
-    private readonly most = MOST,
+    private readonly most: Most = MOST,
   ) {
     const { log, anomalies, verdictOf } = parts;
     this.#window = new LiveWindow(most.cells);
     this.#anomalies = new LiveAnomalies((session, flagged) => this.#window.setFlagged(session, flagged), verdictOf);
     this.#unsubscribe = anomalies.subscribe(({ anomaly }) => this.#anomalies.put(anomaly));
+    this.#burst = most.burstEvents ?? limits.liveBurstEventsMax;
+    this.#budget = new Budget(most.perSecondEvents ?? limits.livePerSecondEventsMax, this.#burst);
+    this.#startEnds = Array.from({ length: log.partitions }, (_, p) => log.end(p));
     this.#positions = Array.from({ length: log.partitions }, (_, p) => Math.max(log.start(p), log.end(p) - most.startEvents));
   }
 
@@ -141,6 +156,7 @@ export class LiveShop {
       window_start: hasEvents ? formatTimestamp(window.start) : null,
       capped: window.capped,
       skipped_events: this.#skipped,
+      gap: window.gap,
       failing: this.#failing,
       events_per_s: window.eventsPerSecond(now),
       anomalies_last_hour: this.#anomalies.lastHour(window.newest),
@@ -154,10 +170,11 @@ export class LiveShop {
 
   /** Reads a little of each partition. */
   async #readOn(signal: AbortSignal): Promise<void> {
-    const { log } = this.parts;
+    const { log } = this.parts, { lagEvents } = this.most;
     for (let p = 0; p < this.#positions.length && !signal.aborted; p++) {
       const end = log.end(p), start = log.start(p);
-      if (end - this.#positions[p] > this.most.lagEvents) this.#skipTo(p, end);
+      // What is likely to be passed over is not worth reading from the file.
+      if (end - this.#positions[p] > (this.#isHeld ? Math.min(this.#burst, lagEvents) : lagEvents)) this.#skipTo(p, end);
       else if (this.#positions[p] < start) this.#skipTo(p, start);
       else if (this.#positions[p] < end) await this.#read(p);
     }
@@ -176,15 +193,25 @@ export class LiveShop {
     for (const batch of batches) {
       const { firstOffset, count } = batch, next = firstOffset + count;
       if (next <= this.#positions[partition]) continue;
-      if (batch.lane === LIVE && batch.control === "events") this.#window.add(batch, Math.max(0, this.#positions[partition] - firstOffset));
+      if (batch.lane === LIVE && batch.control === "events") this.#take(batch, Math.max(0, this.#positions[partition] - firstOffset));
       this.#positions[partition] = next;
     }
     // Others get their turn.
     await new Promise((resolve) => setImmediate(resolve));
   }
 
+  /** Looks at the events of a batch from row `from` on, or passes them over. */
+  #take(batch: EventBatch, from: number): void {
+    const isOld = batch.firstOffset + from < this.#startEnds[batch.partition], events = batch.count - from;
+    this.#isHeld = !isOld && !this.#budget.take(events, this.parts.clock.monotonic());
+    if (!this.#isHeld) return this.#window.add(batch, from);
+    this.#skipped += events;
+    this.#window.passOver(batch, from);
+  }
+
   #skipTo(partition: number, offset: number): void {
     this.#skipped += offset - this.#positions[partition];
+    this.#window.leaveUnread(offset - this.#positions[partition]);
     this.#positions[partition] = offset;
   }
 

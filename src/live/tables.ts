@@ -1,36 +1,29 @@
-// What each session did in each 10 s bucket with each item: one cell for as many events as are alike, linked by session and by bucket, so
-// that a bucket can leave the window and a session the count of people, both exactly. Rows of 32 bytes in flat arrays, one cache line each,
-// that grow up to a limit. What always holds: a session or an item has a slot as long as a cell names it, and no longer; the figures of
-// items are sums of cells. It must not know which buckets are in the window, nor the time of day.
+// What each session did in each 10 s bucket with each item: one cell for as many events as are alike, linked by bucket and by session, so
+// that a bucket can leave the window and a session the count of people, both exactly. Cells and rows take 32 bytes, a cache line at the most.
+// What always holds: an event costs its session's row, its item's row and the next free cell, and no look at other cells; a session is
+// there as long as its newest bucket is, so that nothing of it is touched when a bucket leaves; the figures of items are sums of cells.
+// It must not know the time of day, nor how many events there are of what.
 
-import { PURCHASE } from "../event/kind.ts";
-import { CodeTable, NONE } from "./code_table.ts";
+import { mix } from "../engine/sketch.ts";
+import { CLICK, PURCHASE } from "../event/kind.ts";
+import { Items } from "./items.ts";
+import { NONE, ROW, type Rows, RowTable } from "./row_table.ts";
 
-/** ms of event time in a bucket. */
+/** ms of event time in a bucket, and buckets in the window. */
 export const BUCKET_MS = 10_000;
+export const BUCKETS = 180;
 
-/** Places of a row: all three tables have rows of the same length. */
-const ROW = 8, ROW_BITS = 3;
+const ROW_BITS = 3;
 
-// A cell. WHEN: bucket times 8 plus kind; SINCE: ms of its first event from the start of the bucket;
-// BEFORE and AFTER: the session's cells that were made before and after it, or NONE, so that any of them leaves at the same cost, in
-// whatever order events come; NEXT: of the bucket, or of the free list.
-const WHO = 0, ITEM = 1, WHEN = 2, COUNT = 3, SINCE = 4, BEFORE = 5, NEXT = 6, AFTER = 7;
-// A session. Times are ms modulo 2^32, of which differences are right up to 24 days. FIRST may be of a cell that has gone. HEAD: the cell
-// that was made last, with its WHEN and ITEM. HASH: 32 mixed bits, the lowest of which says whether it is flagged.
-const CELLS = 0, BOUGHT = 1, FIRST = 2, LAST = 3, HEAD = 4, HASH = 5, HEAD_WHEN = 6, HEAD_ITEM = 7;
-// An item: its cells, then clicks and purchases of all, then of people.
-const ITEM_CELLS = 0, FIGURES = 1;
-
-const CELLS_AT_FIRST = 1024;
-
-/** What one session did with one item in one bucket. kind: of the event; item: slot or NONE. */
-export interface Cell {
-  readonly item: number;
-  readonly kind: number;
-  readonly bucket: number;
-  readonly count: number;
-}
+// A cell. WHAT: the kind, whether its session is flagged, and ms of its first event from the start of the bucket. ALSO: another cell of
+// the session in the bucket, or NONE. BEFORE: the newest cell of the session's bucket before, and EARLIER: that bucket; both right in the
+// session's newest cell of each bucket alone, and of no use when that bucket has left. NEXT: of the bucket, or of the free list.
+const ITEM = 0, WHAT = 1, COUNT = 2, ALSO = 3, BEFORE = 4, EARLIER = 5, NEXT = 6;
+const KIND_BITS = 7, FLAGGED = 8, SINCE_SHIFT = 4;
+// A session, behind its code. STATE: kind of its newest cell, and whether it is flagged. BOUGHT: newest bucket with a purchase, or NONE.
+// FIRST and LAST: ms modulo 2^32, of which differences are right up to 24 days; FIRST may be of a cell that has gone. HEAD: the newest cell
+// of its newest bucket, with that bucket and item.
+const STATE = 1, BOUGHT = 2, FIRST = 3, LAST = 4, HEAD = 5, HEAD_BUCKET = 6, HEAD_ITEM = 7;
 
 /** One session. Times in ms. */
 export interface SessionFigures {
@@ -42,180 +35,232 @@ export interface SessionFigures {
 }
 
 export class WindowTables {
-  readonly sessions = new CodeTable();
-  readonly items = new CodeTable();
-  #cells = new Int32Array(ROW * CELLS_AT_FIRST);
-  #session = new Int32Array(ROW * this.sessions.capacity);
-  #item = new Int32Array(ROW * this.items.capacity);
+  /** Codes of flagged sessions, in the window or not. */
+  readonly flagged = new Set<number>();
+  readonly items = new Items();
+  /** First bucket that is in the tables. */
+  first = 0;
+  readonly #sessions = new RowTable(NONE, (rows, at) => rows[at + HEAD_BUCKET] >= this.first);
+  /** As many as there may be: the system gives memory as they are used, and they never have to be copied. */
+  readonly #cells: Rows;
+  /** The newest cell of each bucket. A bucket's place is its number modulo BUCKETS. */
+  readonly #chains = new Int32Array(BUCKETS).fill(NONE);
   #free = NONE;
   #used = 0;
+  /** Kept so that nobody takes a look without consequence for one without use. */
+  #fetched = 0;
 
-  constructor(private readonly cellsMax: number) {}
+  constructor(private readonly cellsMax: number) {
+    this.#cells = new Int32Array(ROW * cellsMax);
+  }
 
-  /** Whether there is a free cell, after growing if that is allowed. */
+  /** Whether there is a free cell. */
   get hasRoom(): boolean {
-    if (this.#free !== NONE) return true;
-    if (this.#used === this.cellsMax) return false;
-    if (ROW * this.#used === this.#cells.length) this.#cells = larger(this.#cells, 2 * this.#cells.length);
-    return true;
+    return this.#free !== NONE || this.#used < this.cellsMax;
   }
 
-  /** Whether a session that has a slot is flagged. */
-  isFlagged(session: number): boolean {
-    return (this.#session[(session << ROW_BITS) + HASH] & 1) === 1;
-  }
-
-  /** 31 mixed bits of a session's id. */
-  hashOf(session: number): number {
-    return this.#session[(session << ROW_BITS) + HASH] >>> 1;
-  }
-
-  /** The slot of a session that has none yet. hash: 32 mixed bits of its id. */
-  addSession(code: number, hash: number, flagged: boolean): number {
-    const slot = this.sessions.add(code), at = slot << ROW_BITS;
-    if (at >= this.#session.length) this.#session = larger(this.#session, ROW * this.sessions.capacity);
-    this.#session.fill(0, at, at + ROW);
-    this.#session[at + HEAD] = NONE;
-    this.#session[at + HEAD_ITEM] = NONE;
-    this.#session[at + HASH] = (hash & ~1) | (flagged ? 1 : 0);
-    return slot;
-  }
-
-  /** The slot of an item. A cell has to name it next. */
-  itemSlot(code: number): number {
-    const known = this.items.find(code);
-    if (known !== NONE) return known;
-    const slot = this.items.add(code), at = slot << ROW_BITS;
-    if (at >= this.#item.length) this.#item = larger(this.#item, ROW * this.items.capacity);
-    this.#item.fill(0, at, at + ROW);
-    return slot;
+  /** To be called with the codes of the first `count` events that are about to be counted; changes nothing but what that costs. */
+  fetch(sessions: Rows, items: Rows, count: number): void {
+    this.#fetched = this.#sessions.fetch(sessions, count) ^ this.items.fetch(items, count);
   }
 
   /**
-   * Counts one event of a session in a bucket, for which there must be room. `chain`: the newest cell of the bucket, or NONE. Returns the
-   * one that it is from now on.
+   * Counts one event in a bucket that is in the tables, for which there must be room. item: NONE where the kind has none that counts. Returns
+   * whether the session is flagged.
    */
-  count(session: number, item: number, kind: number, bucket: number, time: number, chain: number): number {
-    const rows = this.#session, who = session << ROW_BITS, ms = time | 0, within = time - bucket * BUCKET_MS, when = bucket * 8 + kind | 0;
-    if (rows[who + CELLS] === 0) rows[who + FIRST] = rows[who + LAST] = ms;
-    else if ((ms - rows[who + LAST] | 0) > 0) rows[who + LAST] = ms;
-    else if ((ms - rows[who + FIRST] | 0) < 0) rows[who + FIRST] = ms;
-    if (kind === PURCHASE) rows[who + BOUGHT]++;
-    if (item !== NONE) this.#countItem(item, kind, 1, (rows[who + HASH] & 1) === 0);
-    if (rows[who + HEAD_WHEN] === when && rows[who + HEAD_ITEM] === item) {
-      this.#countAgain(rows[who + HEAD], within);
-      return chain;
+  count(session: number, item: number, kind: number, bucket: number, time: number): boolean {
+    const at = this.#sessions.place(session), rows = this.#sessions.rows, ms = time | 0;
+    const headBucket = rows[at + HEAD_BUCKET], head = rows[at + HEAD];
+    if (headBucket < this.first) this.#begin(rows, at, ms);
+    else if ((ms - rows[at + LAST] | 0) > 0) rows[at + LAST] = ms;
+    else if ((ms - rows[at + FIRST] | 0) < 0) rows[at + FIRST] = ms;
+    if (kind === PURCHASE && bucket > rows[at + BOUGHT]) rows[at + BOUGHT] = bucket;
+    const state = rows[at + STATE], flag = state & FLAGGED;
+    if (item !== NONE) this.items.count(item, kind, 1, flag === 0);
+    const within = time - bucket * BUCKET_MS;
+    if (headBucket > bucket) {
+      this.#countLate(head, item, kind | flag, bucket, within);
+    } else if (headBucket === bucket && rows[at + HEAD_ITEM] === item && state === (kind | flag)) {
+      this.#countAgain(head, within);
+    } else {
+      const made = this.#make(item, kind | flag, bucket, within);
+      if (headBucket === bucket) this.#join(made, head);
+      else this.#follow(made, head, headBucket);
+      rows[at + STATE] = kind | flag;
+      rows[at + HEAD] = made;
+      rows[at + HEAD_BUCKET] = bucket;
+      rows[at + HEAD_ITEM] = item;
     }
-    const made = this.#take(), cells = this.#cells, at = made << ROW_BITS, before = rows[who + HEAD];
-    cells[at + WHO] = session;
-    cells[at + ITEM] = item;
-    cells[at + WHEN] = when;
-    cells[at + COUNT] = 1;
-    cells[at + SINCE] = within;
-    cells[at + NEXT] = chain;
-    cells[at + BEFORE] = before;
-    cells[at + AFTER] = NONE;
-    if (before !== NONE) cells[(before << ROW_BITS) + AFTER] = made;
-    rows[who + HEAD] = made;
-    rows[who + HEAD_WHEN] = when;
-    rows[who + HEAD_ITEM] = item;
-    rows[who + CELLS]++;
-    if (item !== NONE) this.#item[(item << ROW_BITS) + ITEM_CELLS]++;
-    return made;
+    return flag !== 0;
   }
 
-  /** Drops the cells of the oldest bucket, and the sessions and items that have no other. `chain`: its newest cell, or NONE. */
-  release(chain: number): void {
-    const rows = this.#session, cells = this.#cells, items = this.#item;
-    for (let cell = chain; cell !== NONE;) {
-      const at = cell << ROW_BITS, session = cells[at + WHO], who = session << ROW_BITS, item = cells[at + ITEM];
-      const kind = cells[at + WHEN] & 7, count = cells[at + COUNT], next = cells[at + NEXT];
-      if (kind === PURCHASE) rows[who + BOUGHT] -= count;
-      if (item !== NONE) {
-        this.#countItem(item, kind, -count, (rows[who + HASH] & 1) === 0);
-        if (--items[(item << ROW_BITS) + ITEM_CELLS] === 0) this.items.remove(item);
-      }
-      if (--rows[who + CELLS] === 0) this.sessions.remove(session);
-      else this.#unlink(at, who);
+  /** Drops the cells of a bucket that is about to leave; `first` has to pass it before the next event is counted. */
+  release(bucket: number): void {
+    const cells = this.#cells, place = bucket % BUCKETS;
+    for (let cell = this.#chains[place]; cell !== NONE;) {
+      const at = cell << ROW_BITS, item = cells[at + ITEM], what = cells[at + WHAT], next = cells[at + NEXT];
+      if (item !== NONE) this.items.count(item, what & KIND_BITS, -cells[at + COUNT], (what & FLAGGED) === 0);
       cells[at + NEXT] = this.#free;
       this.#free = cell;
       cell = next;
     }
+    this.#chains[place] = NONE;
   }
 
-  /** Takes a session out of the items' figures of people, or back in; calls back with its cells. */
-  setFlag(session: number, flagged: boolean, each: (cell: Cell) => void): void {
-    const who = session << ROW_BITS;
-    this.#session[who + HASH] = (this.#session[who + HASH] & ~1) | (flagged ? 1 : 0);
-    for (const cell of this.cellsOf(session)) {
-      const { item, kind, count } = cell;
-      if (item !== NONE) this.#item[(item << ROW_BITS) + FIGURES + (kind === PURCHASE ? 3 : 2)] += flagged ? -count : count;
-      each(cell);
+  /** Counts a session as flagged from now on, or no longer, in what is there too; calls back with the events that this is about. */
+  setFlagged(session: number, flagged: boolean, each: (bucket: number, kind: number, count: number) => void): void {
+    if (flagged) this.flagged.add(session);
+    else this.flagged.delete(session);
+    const at = this.#alive(session), rows = this.#sessions.rows, flag = flagged ? FLAGGED : 0;
+    if (at === NONE || (rows[at + STATE] & FLAGGED) === flag) return;
+    rows[at + STATE] ^= FLAGGED;
+    this.#eachCell(rows, at, (cell, bucket) => {
+      const cells = this.#cells, item = cells[cell + ITEM], kind = cells[cell + WHAT] & KIND_BITS, count = cells[cell + COUNT];
+      cells[cell + WHAT] ^= FLAGGED;
+      if (item !== NONE) this.items.countOfPeople(item, kind, flagged ? -count : count);
+      each(bucket, kind, count);
+    });
+  }
+
+  /** The sessions whose mixed codes are smallest, in that order: which those are changes little from one second to the next. */
+  sample(most: number, ofPeople: boolean): number[] {
+    const byRank = (a: { rank: number }, b: { rank: number }) => a.rank - b.rank, { first } = this;
+    let found: { code: number; rank: number }[] = [], below = Infinity;
+    for (const rows of this.#sessions.segments) {
+      for (let at = 0; at < rows.length; at += ROW) {
+        const code = rows[at], rank = mix(code);
+        if (rank >= below || code === NONE || rows[at + HEAD_BUCKET] < first || (ofPeople && (rows[at + STATE] & FLAGGED) !== 0)) continue;
+        found.push({ code, rank });
+        if (found.length < 4 * most) continue;
+        // No one beyond these can be among the first ones any more.
+        found = found.sort(byRank).slice(0, most);
+        below = found[most - 1].rank;
+      }
     }
+    return found.sort(byRank).slice(0, most).map(({ code }) => code);
   }
 
-  /** What a session did, in no order. */
-  *cellsOf(session: number): Generator<Cell> {
-    const rows = this.#session, cells = this.#cells, who = session << ROW_BITS;
-    for (let cell = rows[who + HEAD]; cell !== NONE; cell = cells[(cell << ROW_BITS) + BEFORE]) {
-      const at = cell << ROW_BITS, when = cells[at + WHEN];
-      yield { item: cells[at + ITEM], kind: when & 7, bucket: when >>> 3, count: cells[at + COUNT] };
-    }
+  /** Calls back with the figures of each session. newest: the newest event time, ms. */
+  forEachFigures(newest: number, visit: (figures: SessionFigures) => void): void {
+    this.#sessions.forEach((rows, at) => visit(this.#figures(rows, at, newest)));
   }
 
-  /** A session that has a slot. from: the start of the window; newest: the newest event time; both ms. */
-  sessionFigures(session: number, from: number, newest: number): SessionFigures {
-    const rows = this.#session, who = session << ROW_BITS;
-    if ((rows[who + FIRST] - (from | 0) | 0) < 0) rows[who + FIRST] = this.#firstOf(who);
+  /** The figures of a session that is in the window. newest: the newest event time, ms. */
+  figuresOf(session: number, newest: number): SessionFigures {
+    const at = this.#sessions.place(session);
+    return this.#figures(this.#sessions.rows, at, newest);
+  }
+
+  /** How often a session clicked, and how many different items it clicked or bought. */
+  contentOf(session: number): { clicks: number; items: number } {
+    const at = this.#alive(session), content = { clicks: 0, items: 0 };
+    if (at === NONE) return content;
+    this.items.beginLook();
+    this.#eachCell(this.#sessions.rows, at, (cell) => {
+      const cells = this.#cells, item = cells[cell + ITEM];
+      if ((cells[cell + WHAT] & KIND_BITS) === CLICK) content.clicks += cells[cell + COUNT];
+      if (item !== NONE && this.items.isNew(item)) content.items++;
+    });
+    return content;
+  }
+
+  /** Calls back with the codes of all sessions and items, after those that nothing names any more are forgotten. */
+  forEachCode(visit: (code: number) => void): void {
+    this.#sessions.purge();
+    this.#sessions.forEach((rows, at) => visit(rows[at]));
+    this.items.forEachCode(visit);
+  }
+
+  #figures(rows: Rows, at: number, newest: number): SessionFigures {
+    if ((rows[at + FIRST] - this.first * BUCKET_MS | 0) < 0) rows[at + FIRST] = this.#firstOf(rows, at);
     return {
-      flagged: (rows[who + HASH] & 1) === 1,
-      hasBought: rows[who + BOUGHT] > 0,
-      durationMs: rows[who + LAST] - rows[who + FIRST] | 0,
-      quietMs: (newest | 0) - rows[who + LAST] | 0,
+      flagged: (rows[at + STATE] & FLAGGED) !== 0,
+      hasBought: rows[at + BOUGHT] >= this.first,
+      durationMs: rows[at + LAST] - rows[at + FIRST] | 0,
+      quietMs: (newest | 0) - rows[at + LAST] | 0,
     };
   }
 
-  /** An item's clicks and purchases, by all or by people alone. */
-  itemFigures(item: number, ofPeople: boolean): { clicks: number; purchases: number } {
-    const at = (item << ROW_BITS) + FIGURES + (ofPeople ? 2 : 0);
-    return { clicks: this.#item[at], purchases: this.#item[at + 1] };
+  /** Where the row of a session begins, or NONE where it is not in the window. */
+  #alive(session: number): number {
+    const at = this.#sessions.find(session);
+    return at === NONE || this.#sessions.rows[at + HEAD_BUCKET] < this.first ? NONE : at;
+  }
+
+  /** The first event of a session that was not there, or is there no longer. */
+  #begin(rows: Rows, at: number, ms: number): void {
+    rows[at + STATE] = this.flagged.size > 0 && this.flagged.has(rows[at]) ? FLAGGED : 0;
+    rows[at + BOUGHT] = NONE;
+    rows[at + FIRST] = rows[at + LAST] = ms;
+  }
+
+  /** Calls back with where each cell of a session begins, and its bucket. */
+  #eachCell(rows: Rows, at: number, visit: (cell: number, bucket: number) => void): void {
+    const cells = this.#cells;
+    let head = rows[at + HEAD];
+    for (let bucket = rows[at + HEAD_BUCKET]; bucket >= this.first;) {
+      for (let cell = head; cell !== NONE; cell = cells[(cell << ROW_BITS) + ALSO]) visit(cell << ROW_BITS, bucket);
+      bucket = cells[(head << ROW_BITS) + EARLIER];
+      head = cells[(head << ROW_BITS) + BEFORE];
+    }
   }
 
   /** The time of a session's first event that a cell holds, ms modulo 2^32. */
-  #firstOf(who: number): number {
-    const rows = this.#session, cells = this.#cells;
+  #firstOf(rows: Rows, at: number): number {
     let earliest = Infinity;
-    for (let cell = rows[who + HEAD]; cell !== NONE; cell = cells[(cell << ROW_BITS) + BEFORE]) {
-      const at = cell << ROW_BITS;
-      earliest = Math.min(earliest, (cells[at + WHEN] >>> 3) * BUCKET_MS + cells[at + SINCE]);
-    }
+    this.#eachCell(rows, at, (cell, bucket) => {
+      earliest = Math.min(earliest, bucket * BUCKET_MS + (this.#cells[cell + WHAT] >>> SINCE_SHIFT));
+    });
     return earliest | 0;
+  }
+
+  /** Counts an event of a bucket before the session's newest one. A session has a cell that leads on in each bucket, so the way is short. */
+  #countLate(head: number, item: number, what: number, bucket: number, within: number): void {
+    let later = head << ROW_BITS;
+    while (this.#cells[later + EARLIER] > bucket) later = this.#cells[later + BEFORE] << ROW_BITS;
+    const before = this.#cells[later + BEFORE], earlier = this.#cells[later + EARLIER], at = before << ROW_BITS;
+    if (earlier === bucket && this.#cells[at + ITEM] === item && (this.#cells[at + WHAT] & (KIND_BITS | FLAGGED)) === what) {
+      return this.#countAgain(before, within);
+    }
+    const made = this.#make(item, what, bucket, within);
+    if (earlier === bucket) this.#join(made, before);
+    else this.#follow(made, before, earlier);
+    this.#cells[later + BEFORE] = made;
+    this.#cells[later + EARLIER] = bucket;
   }
 
   /** One more event like those of a cell. */
   #countAgain(cell: number, within: number): void {
-    const cells = this.#cells, at = cell << ROW_BITS, first = cells[at + SINCE];
+    const cells = this.#cells, at = cell << ROW_BITS, what = cells[at + WHAT];
     cells[at + COUNT]++;
-    if (within < first) cells[at + SINCE] = within;
+    if (within < what >>> SINCE_SHIFT) cells[at + WHAT] = what & (KIND_BITS | FLAGGED) | within << SINCE_SHIFT;
   }
 
-  /** Takes a cell out of its session's chain, in which there are others. */
-  #unlink(at: number, who: number): void {
-    const cells = this.#cells, rows = this.#session, before = cells[at + BEFORE], after = cells[at + AFTER];
-    if (before !== NONE) cells[(before << ROW_BITS) + AFTER] = after;
-    if (after !== NONE) {
-      cells[(after << ROW_BITS) + BEFORE] = before;
-      return;
-    }
-    rows[who + HEAD] = before;
-    rows[who + HEAD_WHEN] = cells[(before << ROW_BITS) + WHEN];
-    rows[who + HEAD_ITEM] = cells[(before << ROW_BITS) + ITEM];
+  /** A cell of one event. */
+  #make(item: number, what: number, bucket: number, within: number): number {
+    const place = bucket % BUCKETS, made = this.#take(), cells = this.#cells, at = made << ROW_BITS;
+    cells[at + ITEM] = item;
+    cells[at + WHAT] = what | within << SINCE_SHIFT;
+    cells[at + COUNT] = 1;
+    cells[at + NEXT] = this.#chains[place];
+    this.#chains[place] = made;
+    return made;
   }
 
-  #countItem(item: number, kind: number, count: number, ofPeople: boolean): void {
-    const at = (item << ROW_BITS) + FIGURES + (kind === PURCHASE ? 1 : 0);
-    this.#item[at] += count;
-    if (ofPeople) this.#item[at + 2] += count;
+  /** Puts a cell before another one of the same session and bucket. */
+  #join(made: number, other: number): void {
+    const cells = this.#cells, at = made << ROW_BITS, from = other << ROW_BITS;
+    cells[at + ALSO] = other;
+    cells[at + BEFORE] = cells[from + BEFORE];
+    cells[at + EARLIER] = cells[from + EARLIER];
+  }
+
+  /** Makes a cell the session's first one in its bucket. */
+  #follow(made: number, before: number, earlier: number): void {
+    const cells = this.#cells, at = made << ROW_BITS;
+    cells[at + ALSO] = NONE;
+    cells[at + BEFORE] = before;
+    cells[at + EARLIER] = earlier;
   }
 
   #take(): number {
@@ -224,10 +269,4 @@ export class WindowTables {
     this.#free = this.#cells[(cell << ROW_BITS) + NEXT];
     return cell;
   }
-}
-
-function larger(rows: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const made = new Int32Array(length);
-  made.set(rows);
-  return made;
 }

@@ -1,24 +1,24 @@
 // The last 30 minutes of the live stream, as event time goes: how many of what in each 10 seconds, and the figures of its sessions and items.
 // What always holds: figures depend on the events in the window and on which sessions are flagged, not on the order in which either came.
-// When the tables are full the oldest 10 seconds leave them early, so figures stay exact over a shorter window.
+// When the tables are full the oldest 10 seconds leave them early, so figures stay exact over a shorter window. Of a batch that is passed
+// over, the rates of all traffic know, and nothing else: what lacks it can be told by `gap`.
 // It must not know the log, the store or a clock: time comes with batches.
 
 import { EngineWords } from "../engine/words.ts";
-import { mix, textHash } from "../engine/sketch.ts";
 import type { EventBatch } from "../event/batch.ts";
 import { ABSENT, FIRST_WORD, idOut, integerCode } from "../event/code.ts";
 import { CLICK, kindNames, PURCHASE } from "../event/kind.ts";
 import { formatTimestamp } from "../event/timestamp.ts";
 import { limits } from "../limits.ts";
-import { NONE } from "./code_table.ts";
-import type { Bucket, TrafficName } from "./figures.ts";
-import { BUCKET_MS, WindowTables } from "./tables.ts";
+import type { Bucket, Gap, TrafficName } from "./figures.ts";
+import { NONE } from "./row_table.ts";
+import { BUCKET_MS, BUCKETS, WindowTables } from "./tables.ts";
 
-export const WINDOW_MS = 30 * 60_000;
-const BUCKETS = WINDOW_MS / BUCKET_MS;
 const KINDS = kindNames.length;
 /** Seconds of arrival that are kept to tell how much comes in, and those of them that count. */
 const SECONDS = 16, RATE_SECONDS = 10;
+/** Events that are looked at together. */
+const BLOCK = 64;
 const noWords = new Uint32Array(0);
 
 export class LiveWindow {
@@ -26,16 +26,17 @@ export class LiveWindow {
   /** Newest event time, ms; -Infinity before the first. */
   newest = -Infinity;
   readonly #words = new EngineWords(limits.liveWordsMax);
-  /** Events by bucket, kind and traffic; the newest cell of each bucket. A bucket's place is its number modulo BUCKETS. */
+  /** Events by bucket, kind and traffic. A bucket's place is its number modulo BUCKETS. */
   readonly #counts = { all: new Float64Array(BUCKETS * KINDS), humans: new Float64Array(BUCKETS * KINDS) };
-  readonly #chains = new Int32Array(BUCKETS).fill(NONE);
+  /** Events by bucket that were passed over, and those that were not even read, whose time is not known: about then. */
+  readonly #missing = { passedOver: new Float64Array(BUCKETS), unread: new Float64Array(BUCKETS) };
+  /** Events not read since the last batch came. */
+  #unread = 0;
   #last = -Infinity;
-  /** First bucket that is in the tables. */
-  #first = -Infinity;
   /** Last bucket of which events found no room at all. */
   #leftOut = -Infinity;
-  /** Codes of flagged sessions, in the window or not. */
-  readonly #flagged = new Set<number>();
+  /** Codes of the events that are looked at together. */
+  readonly #codes = { session: new Int32Array(BLOCK), item: new Int32Array(BLOCK) };
   readonly #arrived = { second: new Float64Array(SECONDS), events: new Float64Array(SECONDS) };
 
   constructor(cellsMax: number = limits.liveCellsMax) {
@@ -44,52 +45,71 @@ export class LiveWindow {
 
   /** Start of the window of sessions and items, ms; -Infinity before the first event. */
   get start(): number {
-    return this.#first * BUCKET_MS;
+    return this.#last === -Infinity ? -Infinity : this.tables.first * BUCKET_MS;
   }
 
-  /** Whether the window is shorter than it should be, or lacks events. */
+  /** Whether the window is shorter than it should be, or lacks events for which there was no room. */
   get capped(): boolean {
-    return this.#last !== -Infinity && (this.#first > this.#last - BUCKETS + 1 || this.#leftOut >= this.#first);
+    return this.#last !== -Infinity && (this.tables.first > this.#last - BUCKETS + 1 || this.#leftOut >= this.tables.first);
   }
 
   /** Counts the events of a batch from row `from` on; those before the window are passed over. */
   add(batch: EventBatch, from = 0): void {
-    const { count, kind, eventTime, session, item, words } = batch;
+    const memo = batch.words.length > 0 ? new Uint32Array(batch.words.length) : noWords;
+    this.#arrive(batch.arrival, batch.count - from);
+    for (let row = from; row < batch.count; row += BLOCK) {
+      const to = Math.min(batch.count, row + BLOCK);
+      this.#translate(batch, row, to, memo);
+      this.tables.fetch(this.#codes.session, this.#codes.item, to - row);
+      this.#addBlock(batch, row, to);
+    }
+    this.#placeUnread();
+    if (this.#words.crowded) this.#sweepWords();
+  }
+
+  /** Notes when the events of a batch were and of what kind, from row `from` on, without a look at sessions and items. */
+  passOver(batch: EventBatch, from = 0): void {
+    const { count, kind, eventTime } = batch, { all } = this.#counts, { passedOver } = this.#missing;
+    const latest = batch.arrival + limits.liveAheadMs;
+    let newest = this.newest;
     this.#arrive(batch.arrival, count - from);
-    const latest = batch.arrival + limits.liveAheadMs, { tables } = this, { all, humans } = this.#counts;
-    const memo = words.length > 0 ? new Uint32Array(words.length) : noWords;
     for (let row = from; row < count; row++) {
-      const time = Math.min(eventTime[row], latest), bucket = Math.floor(time / BUCKET_MS);
+      const time = Math.min(eventTime[row], latest), bucket = bucketOf(time);
       if (bucket > this.#last) this.#advance(bucket);
       else if (bucket <= this.#last - BUCKETS) continue;
-      if (time > this.newest) this.newest = time;
-      const isIn = this.#hasRoomIn(bucket);
-      let who = session[row], what = item[row];
-      if (who >= FIRST_WORD) who = this.#words.engineCode(batch, who, memo);
-      who |= 0;
-      const place = bucket % BUCKETS, known = tables.sessions.find(who), which = kind[row];
-      const flagged = known === NONE ? this.#flagged.size > 0 && this.#flagged.has(who) : tables.isFlagged(known);
-      all[place * KINDS + which]++;
-      if (!flagged) humans[place * KINDS + which]++;
-      if (!isIn) continue;
-      const slot = known === NONE ? tables.addSession(who, this.#hash(who), flagged) : known;
-      if (which !== CLICK && which !== PURCHASE) what = NONE;
-      else if (what >= FIRST_WORD && what !== ABSENT) what = this.#words.engineCode(batch, what, memo);
-      const itemSlot = (what | 0) === NONE ? NONE : tables.itemSlot(what | 0);
-      this.#chains[place] = tables.count(slot, itemSlot, which, bucket, time, this.#chains[place]);
+      if (time > newest) newest = time;
+      const place = bucket % BUCKETS;
+      all[place * KINDS + kind[row]]++;
+      passedOver[place]++;
     }
-    if (this.#words.crowded) this.#sweepWords();
+    this.newest = newest;
+    this.#placeUnread();
+  }
+
+  /** Notes that so many events are not even read. */
+  leaveUnread(events: number): void {
+    this.#unread += events;
   }
 
   /** Counts a session as a bot from now on, or as a person again, in what is in the window too. */
   setFlagged(session: string, flagged: boolean): void {
-    const integer = integerCode(session), code = integer >= 0 ? integer : this.#words.code(session) | 0;
-    if (flagged) this.#flagged.add(code);
-    else this.#flagged.delete(code);
-    const slot = this.tables.sessions.find(code);
-    if (slot === NONE || this.tables.isFlagged(slot) === flagged) return;
-    const { humans } = this.#counts;
-    this.tables.setFlag(slot, flagged, ({ bucket, kind, count }) => humans[(bucket % BUCKETS) * KINDS + kind] += flagged ? -count : count);
+    const integer = integerCode(session), code = integer >= 0 ? integer : this.#words.code(session) | 0, { humans } = this.#counts;
+    this.tables.setFlagged(code, flagged, (bucket, kind, count) => humans[(bucket % BUCKETS) * KINDS + kind] += flagged ? -count : count);
+  }
+
+  /** What the figures of the last 30 minutes lack, or null. */
+  get gap(): Gap | null {
+    const { passedOver, unread } = this.#missing, last = this.#last;
+    let events = this.#unread, unreadEvents = this.#unread, newest = this.#unread > 0 ? 0 : NONE;
+    for (let ago = 0; ago < BUCKETS && last !== -Infinity; ago++) {
+      const place = (last - ago) % BUCKETS, here = passedOver[place] + unread[place];
+      if (here > 0 && newest === NONE) newest = ago;
+      events += here;
+      unreadEvents += unread[place];
+    }
+    if (events === 0) return null;
+    const until = last === -Infinity ? null : formatTimestamp((last - newest + BUCKETS) * BUCKET_MS);
+    return { events, unread_events: unreadEvents, until };
   }
 
   /** The id of a session or an item by its code, as JSON shows it. */
@@ -99,7 +119,7 @@ export class LiveWindow {
   kinds(traffic: TrafficName): number[] {
     const sums = new Array<number>(KINDS).fill(0), counts = this.#counts[traffic];
     if (this.#last === -Infinity) return sums;
-    for (let bucket = this.#first; bucket <= this.#last; bucket++) {
+    for (let bucket = this.tables.first; bucket <= this.#last; bucket++) {
       for (let kind = 0; kind < KINDS; kind++) sums[kind] += counts[(bucket % BUCKETS) * KINDS + kind];
     }
     return sums;
@@ -134,41 +154,72 @@ export class LiveWindow {
     if (second === arrived.second[at]) arrived.events[at] += events;
   }
 
+  /** Puts the codes of a batch's rows, as they are in the tables, into `#codes`. */
+  #translate(batch: EventBatch, from: number, to: number, memo: Uint32Array): void {
+    const { kind, session, item } = batch, codes = this.#codes;
+    for (let row = from; row < to; row++) {
+      const who = session[row], what = kind[row] === CLICK || kind[row] === PURCHASE ? item[row] : ABSENT;
+      codes.session[row - from] = who < FIRST_WORD ? who : this.#words.engineCode(batch, who, memo);
+      codes.item[row - from] = what < FIRST_WORD || what === ABSENT ? what : this.#words.engineCode(batch, what, memo);
+    }
+  }
+
+  /** Counts rows whose codes are in `#codes`. */
+  #addBlock({ kind, eventTime, arrival }: EventBatch, from: number, to: number): void {
+    const { tables } = this, { all, humans } = this.#counts, { session, item } = this.#codes, latest = arrival + limits.liveAheadMs;
+    let newest = this.newest;
+    for (let row = from; row < to; row++) {
+      const time = Math.min(eventTime[row], latest), bucket = bucketOf(time);
+      if (bucket > this.#last) this.#advance(bucket);
+      else if (bucket <= this.#last - BUCKETS) continue;
+      if (time > newest) newest = time;
+      const who = session[row - from], which = kind[row], place = (bucket % BUCKETS) * KINDS;
+      all[place + which]++;
+      const isBot = this.#hasRoomIn(bucket) ? tables.count(who, item[row - from], which, bucket, time) : tables.flagged.has(who);
+      if (!isBot) humans[place + which]++;
+    }
+    this.newest = newest;
+  }
+
   /** Moves the window on, so that `bucket` is its last one. */
   #advance(bucket: number): void {
-    const from = Math.max(this.#last + 1, bucket - BUCKETS + 1);
+    const { tables } = this, from = Math.max(this.#last + 1, bucket - BUCKETS + 1);
     for (let next = from; next <= bucket; next++) {
       const place = next % BUCKETS;
-      this.#drop(place);
+      tables.release(next);
       this.#counts.all.fill(0, place * KINDS, (place + 1) * KINDS);
       this.#counts.humans.fill(0, place * KINDS, (place + 1) * KINDS);
+      this.#missing.passedOver[place] = this.#missing.unread[place] = 0;
     }
     this.#last = bucket;
-    this.#first = Math.max(this.#first, bucket - BUCKETS + 1);
+    tables.first = Math.max(tables.first, bucket - BUCKETS + 1);
   }
 
   /** Whether an event of a bucket gets into the tables; the oldest bucket goes when they are full. */
   #hasRoomIn(bucket: number): boolean {
-    while (!this.tables.hasRoom && this.#first < this.#last) this.#drop(this.#first++ % BUCKETS);
-    if (bucket < this.#first) return false;
-    if (this.tables.hasRoom) return true;
+    const { tables } = this;
+    while (!tables.hasRoom && tables.first < this.#last) tables.release(tables.first++);
+    if (bucket < tables.first) return false;
+    if (tables.hasRoom) return true;
     this.#leftOut = bucket;
     return false;
   }
 
-  #drop(place: number): void {
-    this.tables.release(this.#chains[place]);
-    this.#chains[place] = NONE;
-  }
-
-  #hash(code: number): number {
-    return code >= 0 ? mix(code) : textHash(this.#words.text(code >>> 0)!);
+  #placeUnread(): void {
+    if (this.#unread === 0 || this.#last === -Infinity) return;
+    this.#missing.unread[this.#last % BUCKETS] += this.#unread;
+    this.#unread = 0;
   }
 
   #sweepWords(): void {
     this.#words.sweep((visit) => {
-      for (const { codes } of [this.tables.sessions, this.tables.items]) codes.forEach((code) => visit(code >>> 0));
-      this.#flagged.forEach((code) => visit(code >>> 0));
+      this.tables.forEachCode((code) => visit(code >>> 0));
+      this.tables.flagged.forEach((code) => visit(code >>> 0));
     });
   }
+}
+
+/** The bucket of an event time, ms: a whole number of 32 bits up to the year 2650, and no event is far ahead of the clock. */
+function bucketOf(time: number): number {
+  return Math.floor(time / BUCKET_MS) | 0;
 }

@@ -31,7 +31,7 @@ interface Scene {
   readonly newest_event: string | null;
   readonly window_start: string | null;
   readonly capped: boolean;
-  readonly skipped_events: number;
+  readonly gap: { readonly events: number; readonly unread_events: number; readonly until: string | null } | null;
   readonly failing: string | null;
   readonly events_per_s: number;
   readonly anomalies_last_hour: {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Anomaly, FeedbackVerdict } from "../../src/detect/anomaly.ts";
 import { LIVE, markBatch } from "../../src/event/batch.ts";
 import { LiveAnomalies } from "../../src/live/anomalies.ts";
+import { Budget } from "../../src/live/budget.ts";
 import { liveBriefSchema, liveFiguresSchema } from "../../src/live/figures.ts";
 import { LiveShop } from "../../src/live/shop.ts";
 import { limits } from "../../src/limits.ts";
@@ -56,7 +57,7 @@ interface ShopLab {
   readonly verdicts: Map<string, FeedbackVerdict>;
   readonly lines: string[];
   /** A shop that runs until the test ends. */
-  open(most?: { startEvents: number; lagEvents: number; cells: number }): LiveShop;
+  open(most?: { startEvents: number; lagEvents: number; cells: number; perSecondEvents?: number; burstEvents?: number }): LiveShop;
 }
 
 async function withShop(work: (lab: ShopLab) => Promise<void>): Promise<void> {
@@ -114,6 +115,69 @@ Deno.test("a shop that is too far behind goes on at the end, and tells what it s
       assert.deepEqual([shop.figures("all").clicks, shop.figures("all").skipped_events], [count - skipped, skipped]);
     });
   }
+});
+
+Deno.test("a shop looks at as many events as it may, passes whole batches over beyond that, and says what it lacks", async () => {
+  await withShop(async ({ log, clock, open }) => {
+    log.append(batchOf(clicks("before", 50)));
+    const shop = open({ startEvents: 1000, lagEvents: 1000, cells: 1000, perSecondEvents: 5, burstEvents: 10 });
+    await shop.caughtUp();
+    const send = async (session: string, count: number) => {
+      log.now = clock.now();
+      log.append(batchOf(clicks(session, count)));
+      await shop.caughtUp();
+    };
+    await send("1", 9);
+    await send("2", 2); // only one more is allowed
+    await send("3", 1);
+    await send("4", 1);
+    clock.pass(1000);
+    const { all, humans, skipped_events, gap, events_per_s } = shop.brief(), until = new Date(NOW + 1_800_000).toISOString();
+    assert.deepEqual([all.clicks, all.sessions, humans.clicks, skipped_events], [63, 3, 60, 3], "what is read back does not count");
+    assert.deepEqual([gap, events_per_s], [{ events: 3, unread_events: 0, until }, 6.3]);
+    assert.ok(liveBriefSchema.safeParse(shop.brief()).success);
+    await send("5", 6);
+    await send("6", 5);
+    clock.pass(1000);
+    assert.deepEqual([shop.brief().all.sessions, shop.brief().skipped_events, shop.brief().gap?.events], [4, 9, 9]);
+    log.now = NOW + 1_800_000;
+    log.append(batchOf(clicks("7", 1, log.now)));
+    await shop.caughtUp();
+    clock.pass(1000);
+    assert.deepEqual([shop.brief().all.sessions, shop.brief().skipped_events, shop.brief().gap], [1, 9, null], "it lacks nothing any more");
+  });
+});
+
+Deno.test("a shop that passes batches over does not read those that it is far behind with", async () => {
+  for (const [behind, unread] of [[10, 0], [11, 11]]) {
+    await withShop(async ({ log, clock, open }) => {
+      const shop = open({ startEvents: 0, lagEvents: 1000, cells: 1000, perSecondEvents: 1, burstEvents: 10 });
+      for (const [session, count] of [["1", 10], ["2", 1], ["3", behind]] as const) {
+        if (session === "3") log.append(batchOf(clicks(session, 5)), batchOf(clicks(session, behind - 5)));
+        else log.append(batchOf(clicks(session, count)));
+        await shop.caughtUp();
+      }
+      clock.pass(1000);
+      assert.deepEqual([shop.brief().gap?.events, shop.brief().gap?.unread_events], [1 + behind, unread]);
+      assert.equal(shop.brief().all.clicks, 11 + behind - unread);
+    });
+  }
+});
+
+Deno.test("a budget allows its burst at once, and what the time allows from then on", () => {
+  const allowed = [9, 10, 11].map((events) => new Budget(100, 10).take(events, 0));
+  assert.deepEqual(allowed, [true, true, false]);
+  const budget = new Budget(100, 10);
+  assert.ok(budget.take(10, 5000));
+  assert.deepEqual([[1, 5009], [1, 5010], [1, 5010], [5, 5060], [11, 9000], [10, 9000]].map(([events, now]) => budget.take(events, now)), [
+    false,
+    true,
+    false,
+    true,
+    false,
+    true,
+  ]);
+  assert.ok(limits.livePerSecondEventsMax < limits.liveBurstEventsMax);
 });
 
 Deno.test("a shop goes on where the log begins when what it was to read is trimmed, before it asks or while it reads", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CodeTable, NONE } from "../../src/live/code_table.ts";
+import { CODE, NONE, RowTable } from "../../src/live/row_table.ts";
 import { sessionsShown, topProducts, totals } from "../../src/live/summary.ts";
 import { LiveWindow } from "../../src/live/window.ts";
 import { limits } from "../../src/limits.ts";
@@ -65,6 +65,44 @@ Deno.test("a window equals a recount of its events in any order, one session wit
     window.add(batchOf([later]));
     assertSame(window, [...all, later], new Set(["7"]), seed);
   }
+});
+
+Deno.test("a window that passes batches over has the rates of all whole, and else the figures of what it looked at", () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    const events = randomStream(seed, 300, 2 * 3_600_000), next = random(seed), window = new LiveWindow();
+    events.push(click(Math.max(...events.map(({ time }) => time)) + 5_000));
+    const looked: LiveEvent[] = [], passed: LiveEvent[] = [];
+    for (let from = 0; from < events.length;) {
+      const to = Math.min(events.length, from + 1 + Math.floor(next() * 50)), part = events.slice(from, to), isPassed = next() < 0.5;
+      from = to;
+      (isPassed && to < events.length ? passed : looked).push(...part);
+      if (isPassed && to < events.length) window.passOver(batchOf(part));
+      else window.add(batchOf(part));
+    }
+    const where = `seed ${seed}`, whole = recount(events, new Set()), want = recount(looked, new Set()), { all, humans } = totals(window);
+    assert.deepEqual(window.rates("all"), whole.rates, where);
+    assert.deepEqual(window.rates("humans"), want.rates, where);
+    const { clicks, page_views, add_to_carts, searches, purchases } = whole.totals;
+    assert.deepEqual(all, { ...want.totals, clicks, page_views, add_to_carts, searches, purchases }, where);
+    assert.deepEqual(humans, want.totals, where);
+    const missing = passed.filter(({ time }) => time >= whole.start), lastMissing = Math.max(...missing.map(({ time }) => time));
+    const until = new Date((Math.floor(lastMissing / 10_000) + 180) * 10_000).toISOString();
+    assert.deepEqual(window.gap, { events: missing.length, unread_events: 0, until }, where);
+  }
+});
+
+Deno.test("a window is whole again when the last event that it lacks is half an hour old, and not before", () => {
+  const window = new LiveWindow();
+  assert.equal(window.gap, null);
+  window.leaveUnread(7);
+  assert.deepEqual(window.gap, { events: 7, unread_events: 7, until: null });
+  window.passOver(batchOf([click(NOW), click(NOW + 10_000)]));
+  const until = NOW + 10_000 + 1_800_000;
+  assert.deepEqual(window.gap, { events: 9, unread_events: 7, until: new Date(until).toISOString() });
+  window.add(batchOf([click(until - 1)]));
+  assert.deepEqual(window.gap, { events: 8, unread_events: 7, until: new Date(until).toISOString() });
+  window.add(batchOf([click(until)]));
+  assert.equal(window.gap, null);
 });
 
 Deno.test("a window that is full drops its oldest seconds, and its figures stay exact", () => {
@@ -169,19 +207,21 @@ Deno.test("words that the window does not hold are forgotten, and those that it 
   assert.deepEqual(topProducts(window, "all")[1], { item_id: "shoes", clicks: 2, purchases: 0 });
 });
 
-Deno.test("slots of codes are found until they are given back, whatever shares their places", () => {
-  const table = new CodeTable(), slots = new Map<number, number>(), next = random(5);
-  for (let i = 0; i < 200_000; i++) {
-    const code = Math.floor(next() * 3000) * (i % 2 === 0 ? 1 : 2 ** 18) | 0, known = slots.get(code);
+Deno.test("rows of codes are found and keep what they hold until they are needed no more, whatever shares their places", () => {
+  const HELD = 1, table = new RowTable(0, (rows, at) => rows[at + HELD] > 0), held = new Map<number, number>(), next = random(5);
+  for (let i = 1; i <= 200_000; i++) {
+    const code = Math.floor(next() * 3000) * (i % 2 === 0 ? 1 : 2 ** 18) | 0;
     if (code === NONE) continue;
-    assert.equal(table.find(code), known ?? NONE);
-    if (known === undefined) slots.set(code, table.add(code));
-    else {
-      table.remove(known);
-      slots.delete(code);
-    }
+    const known = table.find(code), was = held.get(code) ?? 0;
+    assert.equal(known === NONE ? 0 : table.rows[known + HELD], was);
+    const at = table.place(code);
+    assert.deepEqual([table.rows[at + CODE], table.rows[at + HELD]], [code, was]);
+    table.rows[at + HELD] = next() < 0.5 ? i : 0;
+    held.set(code, table.rows[at + HELD]);
   }
-  assert.equal(table.count, slots.size);
-  assert.equal(new Set(slots.values()).size, slots.size);
-  for (const [code, slot] of slots) assert.deepEqual([table.find(code), table.codes[slot]], [slot, code]);
+  const alive = [...held].filter(([, value]) => value > 0), found: [number, number][] = [];
+  table.purge();
+  table.forEach((rows, at) => found.push([rows[at], rows[at + HELD]]));
+  const byCode = (a: [number, number], b: [number, number]) => a[0] - b[0];
+  assert.deepEqual(found.sort(byCode), alive.sort(byCode));
 });

@@ -13,7 +13,7 @@ import { isQuiet, type LiveFigures, type Rate } from "../../shell/live_figures.t
 
 /** Says when the figures are not about this moment, or not about everything. */
 export function QuietNotice({ figures }: { figures: LiveFigures }) {
-  const { newest_event, failing, skipped_events, capped } = figures;
+  const { newest_event, failing, gap, capped } = figures;
   return (
     <>
       {failing !== null && <Notice kind="error" title="Live figures stand still">{failing}</Notice>}
@@ -36,10 +36,11 @@ export function QuietNotice({ figures }: { figures: LiveFigures }) {
           More goes on than is kept for half an hour: these figures begin at {timeOfDay(figures.window_start)}.
         </Notice>
       )}
-      {skipped_events > 0 && (
+      {gap !== null && (
         <Notice kind="warning" title="Live figures are not whole">
-          {count(skipped_events)}{" "}
-          events came faster than they could be looked at here. They are stored and were checked for bots all the same.
+          {counted(gap.events, "event")}{" "}
+          of the last half hour came faster than they could be looked at here: sessions, products and humans lack them{gap.until !== null &&
+            ` until ${timeOfDay(gap.until)}`}. They are stored and were checked for bots all the same.
         </Notice>
       )}
     </>
