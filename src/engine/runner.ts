@@ -3,7 +3,6 @@
 // stored already are passed over. It never looks at the wall clock to decide anything.
 
 import type { Clock } from "../clock.ts";
-import { GuardianError, reasonOf } from "../errors.ts";
 import { LIVE } from "../event/batch.ts";
 import { limits } from "../limits.ts";
 import type { EventLog, Progress } from "../log/log.ts";
@@ -12,14 +11,15 @@ import type { AnomalyStore } from "../store/anomalies.ts";
 import { commit } from "../store/commit.ts";
 import { stateKeys } from "../store/keys.ts";
 import type { LateEventStore } from "../store/late_events.ts";
-import { type Effects, noEffects } from "./effects.ts";
+import { EffectQueue } from "./effect_queue.ts";
+import { noEffects } from "./effects.ts";
 import { park, refillParked, sweepParked } from "./parking.ts";
+import { Retries } from "./retries.ts";
 import { type Bookmark, type Counters, PartitionState } from "./step.ts";
 
 const BOOKMARK_MS = 1_000;
 /** Events behind an idle lane's oldest click from which parking it is worth its while. */
 const PARK_EVENTS = 100_000;
-const RETRY_MS = [100, 500, 2_000, 5_000];
 
 /** What `/health` tells of one partition. */
 export interface EngineReport {
@@ -41,10 +41,11 @@ export class EngineRunner implements Progress {
   readonly #states: PartitionState[] = [];
   readonly #bookmarked: number[] = [];
   readonly #needed: number[] = [];
-  readonly #stored: number[] = [];
-  readonly #storing: Promise<void>[] = [];
+  /** Tries of reads and bookmarks, and of effects: one that succeeds says nothing of the other. */
+  readonly #retries: Retries;
+  readonly #effectRetries: Retries;
+  #effects!: EffectQueue;
   #lastBookmark: number;
-  #failing: string | null = null;
   /** Monotonic time of the last batch of each replay lane, by partition and lane. */
   readonly #laneSeen = new Map<string, number>();
   /** Lanes with parked batches and how many, as a text, by partition. */
@@ -55,12 +56,12 @@ export class EngineRunner implements Progress {
   private constructor(
     private readonly log: EventLog,
     private readonly state: Deno.Kv,
-    private readonly anomalies: AnomalyStore,
-    private readonly lateEvents: LateEventStore,
     private readonly clock: Clock,
-    private readonly logLine: LogLine,
+    logLine: LogLine,
     private readonly parkEvents: number,
   ) {
+    this.#retries = new Retries(logLine);
+    this.#effectRetries = new Retries(logLine);
     this.#lastBookmark = clock.monotonic();
   }
 
@@ -74,7 +75,7 @@ export class EngineRunner implements Progress {
     logLine: LogLine,
     parkEvents: number = PARK_EVENTS,
   ): Promise<EngineRunner> {
-    const runner = new EngineRunner(log, state, anomalies, lateEvents, clock, logLine, parkEvents);
+    const runner = new EngineRunner(log, state, clock, logLine, parkEvents);
     const started = clock.monotonic();
     let events = 0;
     for (let p = 0; p < log.partitions; p++) {
@@ -86,8 +87,6 @@ export class EngineRunner implements Progress {
       runner.#states.push(partition);
       runner.#bookmarked.push(position);
       runner.#needed.push(partition.position);
-      runner.#stored.push(position);
-      runner.#storing.push(Promise.resolve());
       runner.#parkedLanes.push("");
       while (partition.position < position) {
         const before = partition.position;
@@ -96,6 +95,7 @@ export class EngineRunner implements Progress {
         events += partition.position - before;
       }
     }
+    runner.#effects = new EffectQueue(anomalies, lateEvents, runner.#effectRetries, runner.#bookmarked);
     runner.recovery = { events, seconds: (clock.monotonic() - started) / 1000 };
     return runner;
   }
@@ -106,7 +106,7 @@ export class EngineRunner implements Progress {
 
   /** The offset of a partition up to which all effects are stored. */
   stored(partition: number): number {
-    return this.#stored[partition];
+    return this.#effects.stored(partition);
   }
 
   /** The oldest offset that a restart would read: the log must keep it. */
@@ -116,7 +116,7 @@ export class EngineRunner implements Progress {
 
   /** Why effects cannot be stored at present, or null. */
   get failing(): string | null {
-    return this.#failing;
+    return this.#effectRetries.failing ?? this.#retries.failing;
   }
 
   /** Events read since the folder was made, all partitions together. */
@@ -170,7 +170,7 @@ export class EngineRunner implements Progress {
       if (!(await this.catchUp(signal))) await this.log.grown(signal);
     }
     // While storage fails the bookmark before this one holds.
-    if (this.#failing === null) await this.bookmark();
+    if (this.failing === null) await this.bookmark();
   }
 
   /** Reads what there is; returns whether there was anything. */
@@ -182,56 +182,29 @@ export class EngineRunner implements Progress {
       any = true;
       await this.#advance(state, signal);
     }
-    if (any && this.clock.monotonic() - this.#lastBookmark >= BOOKMARK_MS) await this.#retried(() => this.bookmark(), signal);
+    if (any && this.clock.monotonic() - this.#lastBookmark >= BOOKMARK_MS) await this.#retries.run(() => this.bookmark(), signal);
     // An append may have come in while this one was waiting elsewhere.
     return any || this.#states.some((state) => state.position < this.log.end(state.partition));
   }
 
   async #advance(state: PartitionState, signal?: AbortSignal): Promise<void> {
     const { partition } = state;
-    const batches = await this.#retried(() => this.log.read(partition, state.position), signal);
-    if (batches === undefined) return;
+    const batches = await this.#retries.run(() => this.log.read(partition, state.position), signal);
     const effects = noEffects();
     for (const batch of batches) {
       state.step(batch, effects);
       if (batch.lane !== LIVE) this.#laneSeen.set(`${partition} ${batch.lane}`, this.clock.monotonic());
     }
-    const { position } = state;
-    // What the last batches caused is stored while these are stepped; more than that does not pile up.
-    await this.#storing[partition];
-    this.#storing[partition] = this.#store(partition, effects, signal).then(() => {
-      this.#stored[partition] = position;
-    });
-    this.#storing[partition].catch(() => {}); // thrown where it is awaited
+    // What this caused is stored while the next batches are stepped; more than that does not pile up.
+    this.#effects.add(partition, state.position, effects, signal);
+    await this.#effects.room();
     // Others get their turn: requests, and the archiver.
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async #store(partition: number, { anomalies, late }: Effects, signal?: AbortSignal): Promise<void> {
-    if (late.length > 0) await this.#retried(() => this.lateEvents.add(partition, late), signal);
-    if (anomalies.length > 0) await this.#retried(() => this.anomalies.apply(partition, anomalies), signal);
-  }
-
-  /** Tries until it works: effects have to be stored in order, so nothing goes on before. Gives up only when the process stops. */
-  async #retried<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
-    for (let tries = 0;; tries++) {
-      try {
-        const result = await work();
-        this.#failing = null;
-        return result;
-      } catch (failure) {
-        if (!(failure instanceof GuardianError) || failure.code !== "storage_failing") throw failure;
-        this.#failing = reasonOf(failure);
-        this.logLine("error", "engine_storage_failing", { reason: this.#failing, tries });
-        if (signal?.aborted) throw failure;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]));
-      }
-    }
-  }
-
   /** Stores where each partition stands, once all that was caused up to there is stored. Nothing may be stepped meanwhile. */
   async bookmark(): Promise<void> {
-    await Promise.all(this.#storing);
+    await this.#effects.settled();
     this.#lastBookmark = this.clock.monotonic();
     for (const state of this.#states) {
       if (state.position === this.#bookmarked[state.partition]) continue;

@@ -48,9 +48,20 @@ export function parseTimestampBytes(bytes: Uint8Array, at: number, length: numbe
   return typeof read === "number" ? read : NaN;
 }
 
-/** ISO 8601 in UTC with milliseconds and `Z`. `ms` lies within the years 0 to 9999. */
+/** Endings of time stamps, `SS.` and `mmmZ`, and the start of the one written last: those written together mostly share their minute. */
+const secondTexts = Array.from({ length: 60 }, (_, second) => `${String(second).padStart(2, "0")}.`);
+const millisecondTexts = Array.from({ length: 1000 }, (_, ms) => `${String(ms).padStart(3, "0")}Z`);
+let writtenMinute = NaN, writtenStart = "";
+
+/** ISO 8601 in UTC with milliseconds and `Z`. `ms` lies within the years 0 to 9999; a fraction is cut off. */
 export function formatTimestamp(ms: number): string {
-  return new Date(ms).toISOString();
+  const time = Math.trunc(ms), minute = Math.floor(time / MINUTE_MS);
+  if (minute !== writtenMinute) {
+    writtenStart = new Date(minute * MINUTE_MS).toISOString().slice(0, USUAL_LENGTH - "SS.mmmZ".length);
+    writtenMinute = minute;
+  }
+  const rest = time - minute * MINUTE_MS, second = Math.floor(rest / 1000);
+  return writtenStart + secondTexts[second] + millisecondTexts[rest - second * 1000];
 }
 
 function readTimestamp(value: string | number): number | string {

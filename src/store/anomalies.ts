@@ -9,6 +9,7 @@ import type { Severity } from "../detect/verdict.ts";
 import type { AnomalyEffect } from "../engine/effects.ts";
 import { LIVE } from "../event/batch.ts";
 import { compareIds, idOut } from "../event/code.ts";
+import { formatTimestamp } from "../event/timestamp.ts";
 import { limits } from "../limits.ts";
 import { commit } from "./commit.ts";
 import { stateKeys } from "./keys.ts";
@@ -55,6 +56,12 @@ export interface AnomalyQuery {
 /** What lists of sessions need of an anomaly. Times in ms. */
 export type AnomalyFacts = Readonly<Pick<Stored, "session" | "type" | "status" | "start" | "end" | "severity" | "score" | "reason">>;
 
+/** What the engine found in one partition, in the order of its log. */
+export interface PartitionEffects {
+  readonly partition: number;
+  readonly effects: readonly AnomalyEffect[];
+}
+
 export interface Page<T> {
   readonly items: readonly T[];
   /** Where the next page begins, or null when there is none. */
@@ -67,6 +74,15 @@ export interface AnomalyChange {
   readonly anomaly: Anomaly;
 }
 
+/** The last effect of a partition that is stored. */
+type Applied = Pick<AnomalyEffect, "offset" | "ordinal">;
+
+interface PlacedEffect {
+  readonly partition: number;
+  readonly effect: AnomalyEffect;
+}
+
+const NOTHING_APPLIED: Applied = { offset: -1, ordinal: -1 };
 const HOUR_MS = 3_600_000;
 const SWEPT_PER_COMMIT = 60;
 const HOURS_CACHED_MAX = 10_000;
@@ -78,7 +94,7 @@ const SCANNED_MAX = 20_000;
 export class AnomalyStore {
   /** Provisional anomalies by id: what a later effect needs of them. */
   readonly #open = new Map<string, { detected: number }>();
-  readonly #applied = new Map<number, { offset: number; ordinal: number }>();
+  readonly #applied = new Map<number, Applied>();
   #types: Record<string, number> = {};
   /** Counts of hours that changed lately. */
   readonly #hours = new Map<number, number>();
@@ -125,30 +141,46 @@ export class AnomalyStore {
   }
 
   /** Stores what the engine found in one partition, in order; what is stored already is passed over. */
-  async apply(partition: number, effects: readonly AnomalyEffect[]): Promise<void> {
-    const fresh = await this.#turns.take(() => this.#freshOf(partition, effects));
+  apply(partition: number, effects: readonly AnomalyEffect[]): Promise<void> {
+    return this.applyAll([{ partition, effects }]);
+  }
+
+  /** As `apply`, for several partitions, or several pieces of one in order: they share commits. */
+  async applyAll(found: readonly PartitionEffects[]): Promise<void> {
+    const fresh: PlacedEffect[] = [];
+    await this.#turns.take(async () => {
+      for (const { partition, effects } of found) {
+        for (const effect of await this.#freshOf(partition, effects)) fresh.push({ partition, effect });
+      }
+    });
     for (let from = 0; from < fresh.length;) {
       let to = from, keyBytes = 0;
       while (to < fresh.length && to - from < limits.anomaliesPerCommitMax && keyBytes < limits.commitKeyBytesMax * 0.8) {
-        keyBytes += KEY_BYTES + 3 * fresh[to++].session.length;
+        keyBytes += KEY_BYTES + 3 * fresh[to++].effect.session.length;
       }
-      await this.#turns.take(() => this.#applySome(partition, fresh.slice(from, to)));
+      await this.#turns.take(() => this.#applySome(fresh.slice(from, to)));
       from = to;
     }
     await this.outbox?.trim();
   }
 
-  /** Effects that are not stored yet. */
+  /** Effects of a partition that are not stored yet. */
   async #freshOf(partition: number, effects: readonly AnomalyEffect[]): Promise<readonly AnomalyEffect[]> {
     if (this.#uncertain) await this.#load();
-    const done = this.#applied.get(partition) ??
-      (await this.kv.get<{ offset: number; ordinal: number }>(stateKeys.effects(partition))).value ?? { offset: -1, ordinal: -1 };
+    const done = this.#applied.get(partition) ?? (await this.kv.get<Applied>(stateKeys.effects(partition))).value ?? NOTHING_APPLIED;
     this.#applied.set(partition, done);
-    return effects.filter(({ offset, ordinal }) => offset > done.offset || (offset === done.offset && ordinal > done.ordinal));
+    return effects.filter((effect) => isAfter(effect, done));
   }
 
-  async #applySome(partition: number, given: readonly AnomalyEffect[]): Promise<void> {
-    const effects = await this.#freshOf(partition, given);
+  async #applySome(given: readonly PlacedEffect[]): Promise<void> {
+    // A turn that failed in between may have landed all the same.
+    const effects: AnomalyEffect[] = [], applied = new Map<number, Applied>();
+    for (const { partition, effect } of given) {
+      const [fresh] = await this.#freshOf(partition, [effect]);
+      if (fresh === undefined) continue;
+      effects.push(effect);
+      applied.set(partition, { offset: effect.offset, ordinal: effect.ordinal });
+    }
     if (effects.length === 0) return;
     const now = this.clock.now();
     const changed = new Map<string, { stored: Stored; isNew: boolean }>();
@@ -178,8 +210,7 @@ export class AnomalyStore {
       hours.set(hour, before + more);
       sets.push({ key: stateKeys.anomalyHour(hour), value: before + more });
     }
-    const { offset, ordinal } = effects[effects.length - 1];
-    sets.push({ key: stateKeys.effects(partition), value: { offset, ordinal } });
+    for (const [partition, last] of applied) sets.push({ key: stateKeys.effects(partition), value: last });
     sets.push({ key: stateKeys.anomalyTypes(), value: types });
     sets.push({ key: stateKeys.feed(), value: this.#feed + changed.size });
     const kept = this.#kept + [...changed.values()].filter(({ isNew }) => isNew).length;
@@ -193,7 +224,7 @@ export class AnomalyStore {
     await (news.length > 0 ? this.outbox!.add(news.map(({ number }) => number), write) : write());
     this.#uncertain = false;
     this.#doubtful = null;
-    this.#applied.set(partition, { offset, ordinal });
+    for (const [partition, last] of applied) this.#applied.set(partition, last);
     this.#types = types;
     this.#kept = kept;
     if (this.#hours.size > HOURS_CACHED_MAX) this.#hours.clear();
@@ -415,6 +446,10 @@ export function byWindow(a: Anomaly, b: Anomaly): number {
   return sessions || (a.anomaly_type < b.anomaly_type ? -1 : a.anomaly_type > b.anomaly_type ? 1 : a.anomaly_id < b.anomaly_id ? -1 : 1);
 }
 
+function isAfter({ offset, ordinal }: AnomalyEffect, done: Applied): boolean {
+  return offset > done.offset || (offset === done.offset && ordinal > done.ordinal);
+}
+
 function matches(stored: Stored, query: AnomalyQuery): boolean {
   return query.statuses.includes(stored.status) && (query.type === undefined || stored.type === query.type) &&
     (query.severity === undefined || stored.severity === query.severity) && (query.since === undefined || stored.start >= query.since) &&
@@ -455,10 +490,10 @@ function toAnomaly(stored: Stored, feedback: FeedbackVerdict | null): Anomaly {
     click_count: stored.clicks,
     unique_items: stored.items,
     unique_items_capped: stored.capped,
-    window_start: iso(stored.start),
-    window_end: iso(stored.end),
-    detected_at: iso(stored.detected),
-    event_time: iso(stored.tipped),
+    window_start: formatTimestamp(stored.start),
+    window_end: formatTimestamp(stored.end),
+    detected_at: formatTimestamp(stored.detected),
+    event_time: formatTimestamp(stored.tipped),
     status: stored.status,
     rule_version: stored.version,
     severity: stored.severity,
@@ -467,15 +502,11 @@ function toAnomaly(stored: Stored, feedback: FeedbackVerdict | null): Anomaly {
     lane: stored.lane,
     feedback,
     evidence: stored.evidence.map(([time, item, offset]) => ({
-      timestamp: iso(time),
+      timestamp: formatTimestamp(time),
       kind: "click" as const,
       item_id: item === null ? null : idOut(item),
       partition: stored.partition,
       offset,
     })),
   };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -196,6 +196,24 @@ Deno.test("AnomalyStore counts once when a commit lands but its answer is lost, 
   kv.close();
 });
 
+Deno.test("AnomalyStore takes effects of several partitions in one commit, and passes over what any of them has stored", async () => {
+  let commits = 0;
+  const kv = await Deno.openKv(":memory:"), atomic = kv.atomic.bind(kv);
+  kv.atomic = () => (commits++, atomic());
+  const store = await AnomalyStore.open(kv, new TestClock());
+  const of = (partition: number, ...offsets: number[]) => ({
+    partition,
+    effects: offsets.map((offset) => ({ ...effect(10 * partition + offset, "confirmed", offset), partition })),
+  });
+  await store.applyAll([of(0, 1, 2), of(1, 1), of(0, 3)]);
+  assert.deepEqual([store.total, commits], [4, 1]);
+  await store.applyAll([of(0, 2, 3, 4), of(1, 1), of(2, 5)]);
+  assert.deepEqual([store.total, commits], [6, 2]);
+  await store.apply(2, of(2, 5).effects);
+  assert.deepEqual([store.total, commits], [6, 2]);
+  kv.close();
+});
+
 for (const fail of ["before", "after"] as const) {
   Deno.test(`AnomalyStore tells each change once when a commit fails ${fail} it landed, a sweep in between or not`, async () => {
     for (const sweeps of [false, true]) {
