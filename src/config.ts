@@ -99,6 +99,11 @@ export const settings = {
     unit: "MiB",
     description: "How much the log keeps of what both of its readers are done with, if that is less",
   }),
+  lingerMs: number(0, 1000, {
+    default: limits.lingerMs,
+    unit: "ms",
+    description: "How long live events that follow upon a commit may wait to share the next one; 0 stores each request as soon as it can",
+  }),
   archiveIntervalS: number(0.1, 3600, { default: 60, unit: "seconds", description: "Longest time that an event waits to be in the lake" }),
   timezone: {
     schema: z.string().refine(isTimeZone),

@@ -35,6 +35,8 @@ export interface GuardianOptions {
   readonly make?: boolean;
   /** Longest time that a row waits to be archived, ms. */
   readonly archiveIntervalMs?: number;
+  /** How long live events may wait to share a commit, ms. */
+  readonly lingerMs?: number;
   readonly retention?: Retention;
   /** Where confirmed anomalies of the live lane are sent; null or left out: nowhere. */
   readonly webhook?: WebhookTarget | null;
@@ -114,7 +116,7 @@ export class Guardian {
       const deadLetters = await DeadLetterStore.open(state, clock);
       const engine = await EngineRunner.open(log, state, anomalies, lateEvents, clock, logLine);
       const readers: Progress[] = [engine, archiver];
-      const intake = await Intake.open(log, state, clock, readers, logLine);
+      const intake = await Intake.open(log, state, clock, readers, logLine, options.lingerMs);
       const webhook = target && outbox && new WebhookSender({ target, outbox, anomalies, clock, logLine });
       logLine("info", "recovered", {
         events_read_again: engine.recovery.events,

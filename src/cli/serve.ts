@@ -83,6 +83,7 @@ export function openGuardian(settings: Settings, logLine: LogLine, make = true):
     partitions: settings.partitions,
     make,
     archiveIntervalMs: settings.archiveIntervalS * 1000,
+    lingerMs: settings.lingerMs,
     retention: { keepMs: settings.logKeepHours * HOUR_MS, keepBytes: settings.logKeepMib * MIB },
     webhook: webhookTarget(settings.webhookUrl, settings.webhookSecret),
   });
