@@ -2,41 +2,18 @@
 // What always holds: an effect is applied once, whatever dies in between, because the number of the last one is committed with it; counts
 // are of confirmed anomalies, and change in the same commit as the record; `detected_at` stays as first written.
 
-import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { type Anomaly, type AnomalyStatus, type AnomalyType, anomalyTypes, type FeedbackVerdict } from "../detect/anomaly.ts";
 import type { Severity } from "../detect/verdict.ts";
 import type { AnomalyEffect } from "../engine/effects.ts";
 import { LIVE } from "../event/batch.ts";
-import { compareIds, idOut } from "../event/code.ts";
-import { formatTimestamp } from "../event/timestamp.ts";
+import { compareIds } from "../event/code.ts";
 import { limits } from "../limits.ts";
+import { anomalyId, type Stored, toAnomaly, toStored } from "./anomaly_record.ts";
 import { commit } from "./commit.ts";
 import { stateKeys } from "./keys.ts";
 import { Outbox } from "./outbox.ts";
 import { Turns } from "./turns.ts";
-
-/** What KV holds of an anomaly. Times in ms; evidence: [event time, item, offset]. */
-interface Stored {
-  id: string;
-  session: string;
-  type: AnomalyType;
-  version: number;
-  lane: string;
-  partition: number;
-  status: AnomalyStatus;
-  clicks: number;
-  items: number;
-  capped: boolean;
-  start: number;
-  end: number;
-  detected: number;
-  tipped: number;
-  severity: Severity;
-  score: number;
-  reason: string;
-  evidence: [number, string | null, number][];
-}
 
 /** Which anomalies, and how many. Times in ms of window start: since included, until not. */
 export interface AnomalyQuery {
@@ -90,6 +67,8 @@ const HOURS_CACHED_MAX = 10_000;
 const KEY_BYTES = 400;
 /** Records looked at for one page; a page of a rare filter may be shorter than its limit, and still have a next one. */
 const SCANNED_MAX = 20_000;
+/** Records that are read at a time, and those that KV gives by their keys. */
+const READ_AT_ONCE = 100, GOT_AT_ONCE = 10;
 
 export class AnomalyStore {
   /** Provisional anomalies by id: what a later effect needs of them. */
@@ -342,22 +321,19 @@ export class AnomalyStore {
   }
 
   async *#records(query: AnomalyQuery): AsyncGenerator<[readonly [number, string], Stored]> {
-    const reverse = { reverse: true, batchSize: 100 };
+    // What is read beyond the page's end is read in vain, as long as nothing is passed over.
+    const reverse = { reverse: true, batchSize: isPicky(query) ? READ_AT_ONCE : Math.min(query.limit + 1, READ_AT_ONCE) };
     if (query.session !== undefined) {
       const prefix = stateKeys.anomaliesOfSession(query.session);
       const end = query.after ? stateKeys.anomalyOfSession(query.session, ...query.after) : undefined;
-      for await (const { key } of this.kv.list(end ? { prefix, end } : { prefix }, reverse)) {
-        const start = key[2] as number, id = key[3] as string;
-        const { value } = await this.kv.get<Stored>(stateKeys.anomaly(start, id));
-        if (value !== null) yield [[start, id], value];
+      for await (const places of chunks(this.kv.list(end ? { prefix, end } : { prefix }, reverse), reverse.batchSize)) {
+        yield* this.#at(places.map(({ key }) => ({ place: [key[2] as number, key[3] as string], start: key[2] as number })));
       }
     } else if (query.order === "detected") {
       const prefix = stateKeys.anomaliesByDetection();
       const end = query.after ? stateKeys.anomalyByDetection(...query.after) : undefined;
-      for await (const { key, value: start } of this.kv.list<number>(end ? { prefix, end } : { prefix }, reverse)) {
-        const detected = key[1] as number, id = key[2] as string;
-        const { value } = await this.kv.get<Stored>(stateKeys.anomaly(start, id));
-        if (value !== null) yield [[detected, id], value];
+      for await (const places of chunks(this.kv.list<number>(end ? { prefix, end } : { prefix }, reverse), reverse.batchSize)) {
+        yield* this.#at(places.map(({ key, value }) => ({ place: [key[1] as number, key[2] as string], start: value })));
       }
     } else {
       const start: Deno.KvKey = query.since === undefined ? ["anomaly"] : ["anomaly", query.since];
@@ -365,6 +341,16 @@ export class AnomalyStore {
       const end = query.after && (query.until === undefined || query.after[0] < query.until) ? stateKeys.anomaly(...query.after) : latest;
       for await (const { key, value } of this.kv.list<Stored>({ start, end }, reverse)) yield [[key[1] as number, key[2] as string], value];
     }
+  }
+
+  /** The records of places in an index, as many at a time as KV gives; those that are gone by now are passed over. */
+  async *#at(places: readonly { place: readonly [number, string]; start: number }[]): AsyncGenerator<[readonly [number, string], Stored]> {
+    const groups = Array.from({ length: Math.ceil(places.length / GOT_AT_ONCE) }, (_, i) => {
+      const group = places.slice(i * GOT_AT_ONCE, (i + 1) * GOT_AT_ONCE);
+      return this.kv.getMany<Stored[]>(group.map(({ place: [, id], start }) => stateKeys.anomaly(start, id)));
+    });
+    const found = (await Promise.all(groups)).flat();
+    for (const [i, { value }] of found.entries()) if (value !== null) yield [places[i].place, value];
   }
 
   #shown(stored: Stored): Anomaly {
@@ -429,23 +415,6 @@ export class AnomalyStore {
   }
 }
 
-/** The id of an anomaly: 128 bits of SHA-256 over rule, lane, session and window start. */
-export function anomalyId({ rule, lane, session, windowStart }: Pick<AnomalyEffect, "rule" | "lane" | "session" | "windowStart">): string {
-  return createHash("sha256").update(JSON.stringify([rule.type, lane, session, windowStart])).digest("hex").slice(0, 32);
-}
-
-/** The record of an effect that is not stored. detectedAt: ms. */
-export function anomalyOf(effect: AnomalyEffect, detectedAt: number): Anomaly {
-  return toAnomaly(toStored(anomalyId(effect), effect, detectedAt), null);
-}
-
-/** Orders anomalies by window start, then session, then type. */
-export function byWindow(a: Anomaly, b: Anomaly): number {
-  if (a.window_start !== b.window_start) return a.window_start < b.window_start ? -1 : 1;
-  const sessions = compareIds(String(a.session_id), String(b.session_id));
-  return sessions || (a.anomaly_type < b.anomaly_type ? -1 : a.anomaly_type > b.anomaly_type ? 1 : a.anomaly_id < b.anomaly_id ? -1 : 1);
-}
-
 function isAfter({ offset, ordinal }: AnomalyEffect, done: Applied): boolean {
   return offset > done.offset || (offset === done.offset && ordinal > done.ordinal);
 }
@@ -456,57 +425,20 @@ function matches(stored: Stored, query: AnomalyQuery): boolean {
     (query.until === undefined || stored.start < query.until);
 }
 
-function toStored(id: string, effect: AnomalyEffect, detected: number): Stored {
-  const { rule, clicks, uniqueItems } = effect;
-  const verdict = rule.verdict({ clicks, uniqueItems });
-  const gone = `${uniqueItems} different items by now, so no longer a sign of a bot; before that: `;
-  return {
-    id,
-    session: effect.session,
-    type: rule.type,
-    version: rule.version,
-    lane: effect.lane,
-    partition: effect.partition,
-    status: effect.status,
-    clicks,
-    items: uniqueItems,
-    capped: effect.uniqueItemsCapped,
-    start: effect.windowStart,
-    end: effect.windowStart + rule.sizeMs,
-    detected,
-    tipped: effect.tippedAt,
-    severity: verdict.severity,
-    score: verdict.score,
-    reason: effect.status === "retracted" ? `${gone}${clicks - 1} clicks on ${rule.itemsMax} items` : verdict.reason,
-    evidence: effect.evidence.map(({ time, item, offset }) => [time, item, offset]),
-  };
+/** Whether many records are passed over because of what is in them; those that are retracted are few. */
+function isPicky({ statuses, type, severity, session, since, until, order }: AnomalyQuery): boolean {
+  const isRange = order === "window" && session === undefined;
+  return statuses.length === 1 || type !== undefined || severity !== undefined ||
+    (!isRange && (since !== undefined || until !== undefined));
 }
 
-function toAnomaly(stored: Stored, feedback: FeedbackVerdict | null): Anomaly {
-  return {
-    anomaly_id: stored.id,
-    session_id: idOut(stored.session),
-    anomaly_type: stored.type,
-    click_count: stored.clicks,
-    unique_items: stored.items,
-    unique_items_capped: stored.capped,
-    window_start: formatTimestamp(stored.start),
-    window_end: formatTimestamp(stored.end),
-    detected_at: formatTimestamp(stored.detected),
-    event_time: formatTimestamp(stored.tipped),
-    status: stored.status,
-    rule_version: stored.version,
-    severity: stored.severity,
-    score: stored.score,
-    reason: stored.reason,
-    lane: stored.lane,
-    feedback,
-    evidence: stored.evidence.map(([time, item, offset]) => ({
-      timestamp: formatTimestamp(time),
-      kind: "click" as const,
-      item_id: item === null ? null : idOut(item),
-      partition: stored.partition,
-      offset,
-    })),
-  };
+/** The entries of a list, some at a time. */
+async function* chunks<T>(entries: AsyncIterable<T>, most: number): AsyncGenerator<T[]> {
+  let chunk: T[] = [];
+  for await (const entry of entries) {
+    if (chunk.push(entry) < most) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
 }
