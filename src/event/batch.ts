@@ -75,12 +75,16 @@ const ROW_BYTES = 4 + 1 + 2 * 4 + 1;
 const PURCHASE_BYTES = 2 * 8 + 2 * 4;
 const VISITOR_BYTES = 6 * 2;
 const IDENTITY_BYTES = 1 + 2 * 4;
-/** The same at the most: no value is alike, and times lie far apart; and the header with a table for each column. */
-const ROW_BYTES_MOST = 8 + 4 * 4;
+/** The same at the most: no value is alike, and times lie far apart; and the header with a base for each column. */
+const ROW_BYTES_MOST = PLAIN_BYTES;
 const PURCHASE_BYTES_MOST = 2 * 8 + 2 * 4;
 const VISITOR_BYTES_MOST = 6 * 4;
 const IDENTITY_BYTES_MOST = 8 + 2 * 4;
+const SOURCED_BYTES_MOST = 8;
 const SLACK_BYTES_MOST = 1024;
+
+/** Bytes that an event without groups, of a source or none, takes in an encoded batch at the most, its words apart. */
+export const PLAIN_ROW_BYTES_MOST = ROW_BYTES_MOST + SOURCED_BYTES_MOST;
 
 /** A growing set of columns with a word list of its own. Rows are pushed, then their optional columns are set by row number. */
 export class ColumnBuilder implements EventColumns {
@@ -96,8 +100,12 @@ export class ColumnBuilder implements EventColumns {
   identity: IdentityColumns | null = null;
   properties: Uint32Array | null = null;
   #codes = new Map<string, number>();
+  /** Words that can be found in `#codes`; those behind are put there when somebody looks for one. */
+  #indexed = 0;
   #wordBytes = 0;
   #capacity: number;
+  /** The source of every row, none of which has an event id: then both columns are such as all share. Null else. */
+  #oneSource: string | null = null;
 
   constructor(capacity = 64) {
     this.#capacity = capacity;
@@ -118,22 +126,28 @@ export class ColumnBuilder implements EventColumns {
 
   /** As `code`, for a text that is known not to be a canonical integer below 2^31. */
   wordCode(text: string): number {
-    let code = this.#codes.get(text);
-    if (code === undefined) {
-      code = this.newWordCode(text);
-      this.#codes.set(text, code);
-    }
-    return code;
+    while (this.#indexed < this.words.length) this.#index(this.#indexed++);
+    const code = this.#codes.get(text);
+    if (code !== undefined) return code;
+    const added = this.newWordCode(text);
+    this.#index(this.#indexed++);
+    return added;
   }
 
-  /** As `wordCode`, for a text that is not expected again: it is not looked for, and gets one more code if it does come. */
-  newWordCode(text: string): number {
-    this.#wordBytes += 2 + utf8Bytes(text);
+  #index(word: number): void {
+    const text = this.words[word];
+    if (!this.#codes.has(text)) this.#codes.set(text, FIRST_WORD + word);
+  }
+
+  /** As `wordCode`, for a text that is not expected again: it is not looked for, and gets one more code if it does come. bytes: of it as UTF-8. */
+  newWordCode(text: string, bytes: number = utf8Bytes(text)): number {
+    this.#wordBytes += 2 + bytes;
     return FIRST_WORD + this.words.push(text) - 1;
   }
 
   /** Adds an event and returns its row number. */
   push(kind: number, eventTime: number, session: number, item: number, category: number): number {
+    if (this.#oneSource !== null) this.withIdentity();
     if (this.count === this.#capacity) this.#grow(Math.max(8, this.#capacity * 2));
     const row = this.count++;
     this.kind[row] = kind;
@@ -149,7 +163,7 @@ export class ColumnBuilder implements EventColumns {
     const row = --this.count;
     if (this.purchase) clearRow(this.purchase, row);
     if (this.visitor) clearRow(this.visitor, row);
-    if (this.identity) clearRow(this.identity, row);
+    if (this.identity) clearRow(this.withIdentity(), row);
     if (this.properties) this.properties[row] = ABSENT;
   }
 
@@ -177,6 +191,13 @@ export class ColumnBuilder implements EventColumns {
 
   /** The identity columns, made when first asked for. */
   withIdentity(): IdentityColumns {
+    if (this.#oneSource !== null) {
+      this.#oneSource = null;
+      const { source, row, eventId } = this.identity!;
+      this.identity = { source: grown(source, this.#capacity), row, eventId: grown(eventId, this.#capacity) };
+      this.identity.source.fill(ABSENT, this.count);
+      row.fill(-1, this.count);
+    }
     return this.identity ??= {
       source: absent(this.#capacity),
       row: new Float64Array(this.#capacity).fill(-1),
@@ -199,12 +220,13 @@ export class ColumnBuilder implements EventColumns {
   /** Bytes that these columns take in an encoded batch at the most. */
   get bytesMost(): number {
     const row = ROW_BYTES_MOST + (this.purchase ? PURCHASE_BYTES_MOST : 0) + (this.visitor ? VISITOR_BYTES_MOST : 0) +
-      (this.identity ? IDENTITY_BYTES_MOST : 0) + (this.properties ? 4 : 0);
+      (this.#oneSource !== null ? SOURCED_BYTES_MOST : this.identity ? IDENTITY_BYTES_MOST : 0) + (this.properties ? 4 : 0);
     return SLACK_BYTES_MOST + this.count * row + this.#wordBytes;
   }
 
   /** Adds a row of columns that have no group, as `copyRow` does. memo: null where words are looked up. */
   copyPlainRow(from: EventColumns, row: number, memo: Uint32Array | null): void {
+    if (this.#oneSource !== null) this.withIdentity();
     if (this.count === this.#capacity) this.#grow(Math.max(8, this.#capacity * 2));
     const at = this.count++;
     const session = from.session[row], item = from.item[row], category = from.category[row];
@@ -213,6 +235,90 @@ export class ColumnBuilder implements EventColumns {
     this.session[at] = session < FIRST_WORD ? session : this.#translated(from, session, memo);
     this.item[at] = item < FIRST_WORD ? item : this.#translated(from, item, memo);
     this.category[at] = category < FIRST_WORD ? category : this.#translated(from, category, memo);
+  }
+
+  /**
+   * Adds rows `rows[first]` to `rows[last]` (exclusive) of columns that have no group but event ids, as `copyRow` does, but column by column.
+   * guesses: by word of `from`, a place where it may be here; as long as `from.words`, kept from one call to the next.
+   * source: what the rows are of, row 0 of `from` being its row `firstRow`.
+   */
+  copyPlainRows(
+    from: EventColumns,
+    rows: Uint32Array,
+    first: number,
+    last: number,
+    guesses: Uint32Array,
+    source?: string,
+    firstRow = 0,
+  ): void {
+    const at = this.count, count = last - first;
+    if (this.#oneSource !== null && this.#oneSource !== source) this.withIdentity();
+    if (at + count > this.#capacity) this.#grow(Math.max(at + count, this.#capacity * 2));
+    if (source !== undefined) {
+      const into = this.#identityOf(source, count, from.identity === null);
+      for (let place = first, row = at; place < last; place++) into[row++] = firstRow + rows[place];
+    }
+    this.count = at + count;
+    pick(from.kind, rows, first, last, this.kind, at);
+    pick(from.eventTime, rows, first, last, this.eventTime, at);
+    for (const name of ["session", "item", "category"] as const) {
+      if (from.words.length === 0) pick(from[name], rows, first, last, this[name], at);
+      else this.#pickTexts(from, from[name], rows, first, last, this[name], at, guesses);
+    }
+    if (from.identity !== null) this.#pickIds(from, from.identity.eventId, rows, first, last, at);
+  }
+
+  /** Copies event ids: each is expected once, so it is not looked for. */
+  #pickIds(from: EventColumns, column: Uint32Array, rows: Uint32Array, first: number, last: number, at: number): void {
+    const { eventId } = this.withIdentity();
+    for (let place = first; place < last; place++) {
+      const code = column[rows[place]];
+      if (code < FIRST_WORD || code === ABSENT) eventId[at++] = code;
+      else {
+        // Nor is it found by who asks for the same text later.
+        if (this.#indexed === this.words.length) this.#indexed++;
+        eventId[at++] = this.newWordCode(from.words[code - FIRST_WORD]);
+      }
+    }
+  }
+
+  /** Makes the next `count` rows ones of `source`, and returns the column of their rows in it. alone: whether none of them has an event id. */
+  #identityOf(source: string, count: number, alone: boolean): Float64Array {
+    if (alone && this.#oneSource === source) return this.identity!.row;
+    const code = this.code(source);
+    if (!alone || this.count > 0 || this.identity !== null) {
+      const { row, source: sources } = this.withIdentity();
+      sources.fill(code, this.count, this.count + count);
+      return row;
+    }
+    this.#oneSource = source;
+    const row = new Float64Array(this.#capacity);
+    this.identity = { source: alike(code, this.#capacity), row, eventId: alike(ABSENT, this.#capacity) };
+    return row;
+  }
+
+  #pickTexts(
+    from: EventColumns,
+    column: Uint32Array,
+    rows: Uint32Array,
+    first: number,
+    last: number,
+    into: Uint32Array,
+    at: number,
+    guesses: Uint32Array,
+  ): void {
+    const { words } = this, { words: fromWords } = from;
+    for (let place = first; place < last; place++, at++) {
+      // Signed, words are below 0 and none is -1: so no code is looked at as a double.
+      const code = column[rows[place]] | 0;
+      if (code >= -1) {
+        into[at] = code;
+        continue;
+      }
+      const word = code & 0x7fff_ffff, text = fromWords[word], guess = guesses[word];
+      if (guess < words.length && words[guess] === text) into[at] = FIRST_WORD + guess;
+      else guesses[word] = (into[at] = this.wordCode(text)) - FIRST_WORD;
+    }
   }
 
   /** Copies one row of `from`. `memo` maps words of `from` to codes here: all 0 at first, as long as `from.words`, one per pair. */
@@ -251,6 +357,7 @@ export class ColumnBuilder implements EventColumns {
   }
 
   #grow(capacity: number): void {
+    if (this.#oneSource !== null) this.withIdentity();
     this.#capacity = capacity;
     this.kind = grown(this.kind, capacity);
     this.eventTime = grown(this.eventTime, capacity);
@@ -274,6 +381,27 @@ export class ColumnBuilder implements EventColumns {
 
 function absent(capacity: number): Uint32Array {
   return new Uint32Array(capacity).fill(ABSENT);
+}
+
+const sharedColumns = new Map<number, Uint32Array>();
+
+/** A column that says `code` in every row. Those of the first word and of none are shared by all that ask, and nobody writes to them. */
+function alike(code: number, count: number): Uint32Array {
+  if (code !== FIRST_WORD && code !== ABSENT) return new Uint32Array(count).fill(code);
+  let column = sharedColumns.get(code);
+  if (column === undefined || column.length < count) sharedColumns.set(code, column = new Uint32Array(count).fill(code));
+  return column.subarray(0, count);
+}
+
+function pick<T extends Uint8Array | Uint32Array | Float64Array>(
+  from: T,
+  rows: Uint32Array,
+  first: number,
+  last: number,
+  into: T,
+  at: number,
+): void {
+  for (let place = first; place < last; place++) into[at++] = from[rows[place]];
 }
 
 function clearRow(group: object, row: number): void {

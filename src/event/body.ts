@@ -10,8 +10,15 @@ export type BodyForm = "object" | "array" | "ndjson";
 /** Takes the piece `[from, to)`. `line`: 1-based line, or place in the array. `whole`: false where the body broke off within the piece. */
 export type PieceSink = (from: number, to: number, line: number, whole: boolean) => void;
 
-/** Takes the line that starts at `at`, if it can tell by itself where that ends. Returns where the next one starts, or -1. */
-export type QuickSink = (at: number) => number;
+/** Who may take lines whole, where it can tell by itself where they end. */
+export interface QuickLines {
+  /** Lines that the last `take` took. */
+  lines: number;
+  /** Takes the line that starts at `at`, and any that follow. Returns where the next one starts, or -1 where it took none. */
+  take(at: number): number;
+}
+
+const NOT_QUICK: QuickLines = { lines: 0, take: () => -1 };
 
 const OPEN_LIST = 91, CLOSE_LIST = 93, OPEN_OBJECT = 123;
 
@@ -19,7 +26,7 @@ const OPEN_LIST = 91, CLOSE_LIST = 93, OPEN_OBJECT = 123;
  * Hands the pieces of `bytes` to `take` in order and returns the form of the body. `truncated`: the body went on, but was not received;
  * then the last piece is not `whole`, and it is empty where the break lies between two pieces. `quick` is asked first for each line.
  */
-export function cutBody(bytes: Uint8Array, truncated: boolean, take: PieceSink, quick: QuickSink = () => -1): BodyForm {
+export function cutBody(bytes: Uint8Array, truncated: boolean, take: PieceSink, quick: QuickLines = NOT_QUICK): BodyForm {
   const start = skipBlank(bytes, markBytes(bytes), bytes.length);
   const end = trimBlank(bytes, start, bytes.length);
   if (bytes[start] === OPEN_LIST) {
@@ -91,12 +98,13 @@ function takeBroken(bytes: Uint8Array, at: number, end: number, place: number, t
   if (whole) take(end, end, place + 1, false);
 }
 
-function cutLines(bytes: Uint8Array, truncated: boolean, take: PieceSink, quick: QuickSink): void {
+function cutLines(bytes: Uint8Array, truncated: boolean, take: PieceSink, quick: QuickLines): void {
   let at = markBytes(bytes), line = 1, pieces = 0;
   for (; at < bytes.length; line++) {
-    const next = quick(at);
+    const next = quick.take(at);
     if (next > 0) {
-      pieces++;
+      pieces += quick.lines;
+      line += quick.lines - 1;
       at = next;
       continue;
     }

@@ -5,9 +5,10 @@ import { crc32 } from "node:zlib";
 import { assert } from "../assert.ts";
 import { GuardianError } from "../errors.ts";
 import { type Control, type EventBatch, type PendingBatch, visitorTexts } from "./batch.ts";
+import { COLUMN_SLACK_BYTES, type ColumnIn, type ColumnOut, putBytes, putF64, putU32, takeF64, takeU32 } from "./column_codec.ts";
 
-/** Version of the layout below. A reader refuses a larger one. */
-export const CODEC_VERSION = 1;
+/** Version of the layout below. A reader refuses a larger one. Version 2 has narrow and rising columns; all else is as in version 1. */
+export const CODEC_VERSION = 2;
 
 // Header, little endian: 0 version, 1 control, 2 groups, 3 lane bytes, 4 checksum u32, 8 count u32, 12 words u32, 16 first offset f64,
 // 24 arrival f64, 32 partition u32, 36 bytes of all words u32, 40 bytes of the partition's log before this batch f64, 48 lane, then word
@@ -21,17 +22,15 @@ const BYTES_BEFORE_AT = 40;
 const controls: readonly Control[] = ["events", "time_mark", "end_mark"];
 const PURCHASE_GROUP = 1, VISITOR_GROUP = 2, IDENTITY_GROUP = 4, PROPERTIES_GROUP = 8;
 
-// A u32 column: one value, a table of up to 256 values with a byte a row, or the values. A f64 column: one value, u32 above a base, or the values.
-const CONSTANT = 0, TABLE = 1, PLAIN = 2, ABOVE_BASE = 3;
-
-/** A row with all groups, its kind as a whole word; and the lane, the modes and one table that is tried before it is known to be small. */
-const ROW_BYTES_MAX = 92, SLACK_BYTES = 2048;
+/** A row with all groups; and the lane, the modes and bases, and what a column touches while it is written. */
+const ROW_BYTES_MAX = 89, SLACK_BYTES = 1024 + COLUMN_SLACK_BYTES;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 let scratch = new Uint8Array(256 * 1024);
 let view = new DataView(scratch.buffer);
+let out: ColumnOut = { bytes: scratch, view };
 
 /** Encodes a batch; `sealed` later gives it its offset and arrival. The bytes are the caller's own. */
 export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
@@ -41,6 +40,7 @@ export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
   if (bytesMax > scratch.length) {
     scratch = new Uint8Array(2 * bytesMax);
     view = new DataView(scratch.buffer);
+    out = { bytes: scratch, view };
   }
   const lane = encoder.encode(batch.lane);
   assert(lane.length < 256, "a lane's name has fewer than 256 bytes");
@@ -69,26 +69,26 @@ export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
     at += written;
   }
   view.setUint32(36, at - wordsAt, true);
-  at = putU32(at, new Uint32Array(batch.kind.subarray(0, count)), count);
-  at = putF64(at, batch.eventTime, count);
-  at = putU32(at, batch.session, count, false);
-  at = putU32(at, batch.item, count, false);
-  at = putU32(at, batch.category, count);
+  at = putBytes(out, at, batch.kind, count);
+  at = putF64(out, at, batch.eventTime, count);
+  at = putU32(out, at, batch.session, count, false);
+  at = putU32(out, at, batch.item, count, false);
+  at = putU32(out, at, batch.category, count, true);
   if (batch.purchase) {
-    at = putF64(at, batch.purchase.price, count);
-    at = putF64(at, batch.purchase.quantity, count);
-    at = putU32(at, batch.purchase.orderId, count);
-    at = putU32(at, batch.purchase.currency, count);
+    at = putF64(out, at, batch.purchase.price, count);
+    at = putF64(out, at, batch.purchase.quantity, count);
+    at = putU32(out, at, batch.purchase.orderId, count, true);
+    at = putU32(out, at, batch.purchase.currency, count, true);
   }
   if (batch.visitor) {
-    for (const name of visitorTexts) at = putU32(at, batch.visitor[name], count);
+    for (const name of visitorTexts) at = putU32(out, at, batch.visitor[name], count, true);
   }
   if (batch.identity) {
-    at = putU32(at, batch.identity.source, count);
-    at = putF64(at, batch.identity.row, count);
-    at = putU32(at, batch.identity.eventId, count, false);
+    at = putU32(out, at, batch.identity.source, count, true);
+    at = putF64(out, at, batch.identity.row, count);
+    at = putU32(out, at, batch.identity.eventId, count, false);
   }
-  if (batch.properties) at = putU32(at, batch.properties, count);
+  if (batch.properties) at = putU32(out, at, batch.properties, count, true);
   return scratch.slice(0, at);
 }
 
@@ -163,7 +163,7 @@ export function decode(bytes: Uint8Array): EventBatch {
   let at = HEADER_BYTES;
   const lane = decoder.decode(bytes.subarray(at, at += bytes[3]));
   const words = readWords(bytes, view, at, wordCount, view.getUint32(36, true));
-  const source: Cursor = { bytes, view, at: at + 2 * wordCount + view.getUint32(36, true) };
+  const source: ColumnIn = { bytes, view, at: at + 2 * wordCount + view.getUint32(36, true) };
   const kind = new Uint8Array(takeU32(source, count));
   const batch: EventBatch = {
     control: controls[bytes[1]],
@@ -218,128 +218,4 @@ function readWords(bytes: Uint8Array, view: DataView, at: number, wordCount: num
     from += length;
   }
   return words;
-}
-
-/** `tabled`: whether a column of few values is likely enough to look for them. */
-function putU32(at: number, column: Uint32Array, count: number, tabled = true): number {
-  const first = column[0];
-  let same = 1;
-  while (same < count && column[same] === first) same++;
-  if (same === count) {
-    scratch[at] = CONSTANT;
-    view.setUint32(at + 1, first, true);
-    return at + 5;
-  }
-  if (tabled && count > 8) {
-    const end = putTable(at, column, count);
-    if (end > 0) return end;
-  }
-  scratch[at] = PLAIN;
-  scratch.set(new Uint8Array(column.buffer, column.byteOffset, 4 * count), at + 1);
-  return at + 1 + 4 * count;
-}
-
-const SLOTS = 1024;
-const slotValue = new Uint32Array(SLOTS), slotPlace = new Uint16Array(SLOTS), tableValues = new Uint32Array(256);
-
-/** Writes a table column, or returns 0 when there are more than 256 values, or so many that plain ones are smaller. */
-function putTable(at: number, column: Uint32Array, count: number): number {
-  slotPlace.fill(0);
-  const rowsAt = at + 2 + 4 * 256;
-  const sizeMax = Math.min(256, (3 * count) >> 2);
-  let size = 0;
-  for (let row = 0; row < count; row++) {
-    const value = column[row];
-    let slot = Math.imul(value, 0x9e3779b1) >>> 22;
-    while (slotPlace[slot] !== 0 && slotValue[slot] !== value) slot = (slot + 1) & (SLOTS - 1);
-    if (slotPlace[slot] === 0) {
-      if (size === sizeMax) return 0;
-      slotValue[slot] = value;
-      tableValues[size++] = value;
-      slotPlace[slot] = size;
-    }
-    scratch[rowsAt + row] = slotPlace[slot] - 1;
-  }
-  scratch[at] = TABLE;
-  scratch[at + 1] = size - 1;
-  for (let i = 0; i < size; i++) view.setUint32(at + 2 + 4 * i, tableValues[i], true);
-  const end = at + 2 + 4 * size;
-  scratch.copyWithin(end, rowsAt, rowsAt + count);
-  return end + count;
-}
-
-function putF64(at: number, column: Float64Array, count: number): number {
-  let least = Infinity, most = -Infinity, whole = true;
-  for (let row = 0; row < count; row++) {
-    const value = column[row];
-    if (value < least) least = value;
-    if (value > most) most = value;
-    if (!Number.isInteger(value)) whole = false;
-  }
-  if (whole && least === most) {
-    scratch[at] = CONSTANT;
-    view.setFloat64(at + 1, least, true);
-    return at + 9;
-  }
-  if (whole && most - least < 4294967296) {
-    scratch[at] = ABOVE_BASE;
-    view.setFloat64(at + 1, least, true);
-    at += 9;
-    for (let row = 0; row < count; row++, at += 4) view.setUint32(at, column[row] - least, true);
-    return at;
-  }
-  scratch[at] = PLAIN;
-  scratch.set(new Uint8Array(column.buffer, column.byteOffset, 8 * count), at + 1);
-  return at + 1 + 8 * count;
-}
-
-interface Cursor {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  at: number;
-}
-
-function takeU32(from: Cursor, count: number): Uint32Array {
-  const mode = from.bytes[from.at++];
-  if (mode === CONSTANT) {
-    const value = from.view.getUint32(from.at, true);
-    from.at += 4;
-    return new Uint32Array(count).fill(value);
-  }
-  if (mode === TABLE) {
-    const size = from.bytes[from.at] + 1;
-    const values = new Uint32Array(copied(from.bytes, from.at + 1, 4 * size));
-    const rows = from.at + 1 + 4 * size;
-    const column = new Uint32Array(count);
-    for (let row = 0; row < count; row++) column[row] = values[from.bytes[rows + row]];
-    from.at = rows + count;
-    return column;
-  }
-  assert(mode === PLAIN, "a u32 column has a known mode");
-  const column = new Uint32Array(copied(from.bytes, from.at, 4 * count));
-  from.at += 4 * count;
-  return column;
-}
-
-function takeF64(from: Cursor, count: number): Float64Array {
-  const mode = from.bytes[from.at++];
-  if (mode === PLAIN) {
-    const column = new Float64Array(copied(from.bytes, from.at, 8 * count));
-    from.at += 8 * count;
-    return column;
-  }
-  const base = from.view.getFloat64(from.at, true);
-  from.at += 8;
-  const column = new Float64Array(count);
-  if (mode === CONSTANT) return column.fill(base);
-  assert(mode === ABOVE_BASE, "a f64 column has a known mode");
-  const above = new Uint32Array(copied(from.bytes, from.at, 4 * count));
-  for (let row = 0; row < count; row++) column[row] = base + above[row];
-  from.at += 4 * count;
-  return column;
-}
-
-function copied(bytes: Uint8Array, at: number, length: number): ArrayBuffer {
-  assert(at + length <= bytes.length, "a column lies within its batch");
-  return bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + length) as ArrayBuffer;
 }

@@ -4,7 +4,7 @@
 
 import { limits } from "../limits.ts";
 import type { ColumnBuilder } from "./batch.ts";
-import { ABSENT, FIRST_WORD } from "./code.ts";
+import { ABSENT } from "./code.ts";
 import { kindNames, PURCHASE } from "./kind.ts";
 import {
   CATEGORY,
@@ -24,30 +24,32 @@ import {
   textual,
   TIMESTAMP,
 } from "./line_fields.ts";
+import { LineRun } from "./line_run.ts";
 import type { RecordOptions } from "./record.ts";
+import { idIsPlain, kindAt, SMALL_DIGITS, textCode } from "./plain_values.ts";
 import { parseTimestampBytes } from "./timestamp.ts";
-import { asciiText, WordCache } from "./word_cache.ts";
 
-const QUOTE = 0x22, COLON = 0x3a, COMMA = 0x2c, OPEN = 0x7b, CLOSE = 0x7d, SPACE = 0x20, ZERO = 0x30, NINE = 0x39;
+const QUOTE = 0x22, COLON = 0x3a, COMMA = 0x2c, OPEN = 0x7b, CLOSE = 0x7d, SPACE = 0x20;
 const NEWLINE = 0x0a, RETURN = 0x0d;
 
-/** Digits of a number that is certainly below 2^31, and of ms since the epoch. */
-const SMALL_DIGITS = 9, TIME_DIGITS = 13;
+/** Digits of ms since the epoch. */
+const TIME_DIGITS = 13;
 
-const kinds = kindNames.map((name) => new TextEncoder().encode(name));
-/** Words of the latest bodies: they repeat from one to the next. */
-const latestWords = new WordCache();
 /** What a line that is scanned byte by byte looked like. Lines of one sender look alike, so that most are compared with it alone. */
 const latest = new Layout();
 
 /** Scans one body at a time, for there is one line at hand. */
 export class FlatScan {
+  /** Lines that the last `takeLines` took, if it took any. */
+  lines = 0;
   readonly #into: ColumnBuilder;
   readonly #latest: number;
+  readonly #run: LineRun;
 
   constructor(into: ColumnBuilder, { now, futureMs }: RecordOptions) {
     this.#into = into;
     this.#latest = Math.min(futureMs === null ? Infinity : now + futureMs, limits.eventTimeMax);
+    this.#run = new LineRun(into, this.#latest);
   }
 
   /** Adds the event that the bytes [from, to) are; false when that is for the parser to do, and nothing has been added. */
@@ -55,8 +57,16 @@ export class FlatScan {
     return this.#object(bytes, from, to) === to && this.#add(bytes);
   }
 
-  /** Adds the event on the line that starts at `at`. Returns where the next one starts, or -1 as `take` returns false. */
-  takeLine(bytes: Uint8Array, at: number): number {
+  /** Adds the events on the line that starts at `at` and on those like it. Returns where the next one starts, or -1 as `take` returns false. */
+  takeLines(bytes: Uint8Array, at: number): number {
+    const next = this.#run.take(latest, bytes, at);
+    this.lines = this.#run.lines;
+    if (this.lines > 0) return next;
+    this.lines = 1;
+    return this.#line(bytes, at);
+  }
+
+  #line(bytes: Uint8Array, at: number): number {
     let end = this.#object(bytes, at, bytes.length);
     if (end < 0) return -1;
     if (end < bytes.length) {
@@ -131,36 +141,24 @@ export class FlatScan {
   }
 
   #kind(bytes: Uint8Array): number {
-    const from = starts[KIND], length = ends[KIND] - from;
-    if (textual[KIND] === 0) return -1;
-    return kinds.findIndex((kind) => kind.length === length && kind.every((byte, i) => bytes[from + i] === byte));
+    return textual[KIND] === 0 ? -1 : kindAt(bytes, starts[KIND], ends[KIND]);
   }
 
   /** An id in quotes of no more than its bytes, or a number that is surely small. */
   #idIsPlain(bytes: Uint8Array, name: number): boolean {
-    const length = ends[name] - starts[name];
-    if (textual[name] === 0) return length <= SMALL_DIGITS;
-    // Digits in quotes may be the same id as a number; the parser knows.
-    return length <= limits.idBytesMax && !(bytes[starts[name]] >= ZERO && bytes[starts[name]] <= NINE && length > SMALL_DIGITS);
+    return textual[name] === 0 ? ends[name] - starts[name] <= SMALL_DIGITS : idIsPlain(bytes, starts[name], ends[name]);
   }
 
+  /** Not given, a text of no more than its bytes, or a number that is surely small. */
   #textIsPlain(name: number): boolean {
-    return ends[name] === 0 || (textual[name] === 1 && ends[name] - starts[name] <= limits.shortTextBytesMax);
+    const length = ends[name] - starts[name];
+    return ends[name] === 0 || length <= (textual[name] === 1 ? limits.shortTextBytesMax : SMALL_DIGITS);
   }
 
   #code(bytes: Uint8Array, name: number): number {
-    const from = starts[name], to = ends[name];
-    if (to === 0) return ABSENT;
+    if (ends[name] === 0) return ABSENT;
     // Small, or it would not be plain.
-    if (textual[name] === 0) return numbers[name];
-    const first = bytes[from];
-    if (first >= ZERO && first <= NINE && (first !== ZERO || to === from + 1)) {
-      const value = to - from <= SMALL_DIGITS ? digits(bytes, from, to) : NaN;
-      if (value < FIRST_WORD) return value;
-      if (to - from > SMALL_DIGITS) return this.#into.code(asciiText(bytes, from, to));
-    }
-    // Ids of events are new each time: to look for them would be in vain, and drive out what comes again.
-    return name === EVENT_ID ? this.#into.newWordCode(asciiText(bytes, from, to)) : latestWords.code(this.#into, bytes, from, to);
+    return textual[name] === 0 ? numbers[name] : textCode(this.#into, bytes, starts[name], ends[name], name === EVENT_ID);
   }
 }
 
@@ -174,15 +172,4 @@ function nameAt(bytes: Uint8Array, at: number): number {
     if (i === spelt.length) return name;
   }
   return -1;
-}
-
-/** The number that the bytes spell, or NaN where one is no digit. */
-function digits(bytes: Uint8Array, from: number, to: number): number {
-  let value = 0;
-  for (let at = from; at < to; at++) {
-    const digit = bytes[at] - ZERO;
-    if (digit < 0 || digit > 9) return NaN;
-    value = value * 10 + digit;
-  }
-  return value;
 }

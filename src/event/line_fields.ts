@@ -8,8 +8,10 @@ export const names = ["session_id", "timestamp", "item_id", "category", "kind", 
 export const SESSION = 0, TIMESTAMP = 1, ITEM = 2, CATEGORY = 3, KIND = 4, EVENT_ID = 5;
 /** Their names as bytes. */
 export const encoded = names.map((name) => new TextEncoder().encode(name));
+/** Fields that are usual as a number too. */
+const MAY_BE_NUMBER = new Set([SESSION, ITEM, CATEGORY]);
 /** Bytes of the usual point in time. */
-const TIME_BYTES = 24;
+export const TIME_BYTES = 24;
 
 /** Where the value of each field of the line at hand lies, its quotes apart; textual: whether it had any. End 0: not given. */
 export const starts = new Int32Array(names.length), ends = new Int32Array(names.length), textual = new Uint8Array(names.length);
@@ -26,7 +28,7 @@ export function setField(name: number, start: number, end: number, text: number)
 }
 
 /** Bytes that are compared four at a time, the last four of them once more where they are not a multiple of four. */
-class Mark {
+export class Mark {
   readonly length: number;
   readonly #words: Int32Array;
   /** All bytes of one that has fewer than four. */
@@ -58,7 +60,8 @@ class Mark {
 // The body at hand as a view, for which four bytes are one load.
 let lastBytes: Uint8Array = new Uint8Array(0), lastView: DataView = new DataView(lastBytes.buffer);
 
-function viewOf(bytes: Uint8Array): DataView {
+/** A body as a view. */
+export function viewOf(bytes: Uint8Array): DataView {
   if (bytes !== lastBytes) {
     lastView = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     lastBytes = bytes;
@@ -69,48 +72,58 @@ function viewOf(bytes: Uint8Array): DataView {
 /** What lies around the values of a line: the bytes in front of each, its quote among them, and those behind the last one. */
 export class Layout {
   /** Fields there are; 0 while no line was scanned to its end. */
-  #count = 0;
+  count = 0;
+  /** Whether it has what most events have, each in the form that it mostly has. */
+  isUsual = false;
   #added = 0;
-  readonly #marks: Mark[] = [];
-  readonly #fields = new Uint8Array(names.length);
-  readonly #texts = new Uint8Array(names.length);
-  #tail = new Mark(new Uint8Array(0));
+  readonly marks: Mark[] = [];
+  /** Which field each value is, and whether it is in quotes. */
+  readonly fields = new Uint8Array(names.length);
+  readonly texts = new Uint8Array(names.length);
+  tail = new Mark(new Uint8Array(0));
 
   begin(): void {
-    this.#count = this.#added = 0;
+    this.count = this.#added = 0;
+    this.isUsual = false;
+  }
+
+  has(field: number): boolean {
+    return this.fields.lastIndexOf(field, this.count - 1) >= 0;
   }
 
   /** The next value starts at `to`; the one before ended at `from`. */
   add(bytes: Uint8Array, from: number, to: number, field: number, text: number): void {
-    this.#marks[this.#added] = new Mark(bytes.slice(from, to));
-    this.#fields[this.#added] = field;
-    this.#texts[this.#added++] = text;
+    this.marks[this.#added] = new Mark(bytes.slice(from, to));
+    this.fields[this.#added] = field;
+    this.texts[this.#added++] = text;
   }
 
   end(bytes: Uint8Array, from: number, to: number): void {
-    this.#tail = new Mark(bytes.slice(from, to));
-    this.#count = this.#added;
+    this.tail = new Mark(bytes.slice(from, to));
+    this.count = this.#added;
+    this.isUsual = this.count > 0 && this.has(SESSION) && this.has(TIMESTAMP) && this.has(ITEM) &&
+      this.texts.every((text, i) => i >= this.count || text === 1 || MAY_BE_NUMBER.has(this.fields[i]));
   }
 
   /** Finds the values of an object that starts at `from` and looks like this. Returns the place behind it, or -1. */
   find(bytes: Uint8Array, from: number, most: number): number {
-    const count = this.#count;
+    const count = this.count;
     if (count === 0) return -1;
     // Fields that are not of this layout have no end since it was taken.
     const view = viewOf(bytes);
     let at = from;
     for (let i = 0; i < count; i++) {
-      const mark = this.#marks[i];
+      const mark = this.marks[i];
       if (at + mark.length > most || !mark.standsAt(view, at)) return -1;
-      const start = at + mark.length, field = this.#fields[i], text = this.#texts[i];
+      const start = at + mark.length, field = this.fields[i], text = this.texts[i];
       // Of the usual time every byte is looked at when it is read.
       if (field === TIMESTAMP && text === 1 && isUsualTime(bytes, start, most)) at = start + TIME_BYTES;
       else at = text === 1 ? textEnd(bytes, start, most) : numberEnd(bytes, start, most);
       if (at < 0) return -1;
       setField(field, start, at, text);
     }
-    const end = at + this.#tail.length;
-    return end <= most && this.#tail.standsAt(view, at) ? end : -1;
+    const end = at + this.tail.length;
+    return end <= most && this.tail.standsAt(view, at) ? end : -1;
   }
 }
 

@@ -4,7 +4,7 @@
 import { GuardianError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { ColumnBuilder } from "./batch.ts";
-import { type BodyForm, cutBody, type PieceSink, type QuickSink } from "./body.ts";
+import { type BodyForm, cutBody, type PieceSink, type QuickLines } from "./body.ts";
 import { FlatScan } from "./flat_scan.ts";
 import { type JsonShape, measureJson, membersOf, repeatedName } from "./json_text.ts";
 import { escapeUnseen, quoted } from "./quoted.ts";
@@ -65,12 +65,15 @@ export function parseBody(bytes: Uint8Array, into: ColumnBuilder, onReject: Reje
     const record = readObject(bytes, from, to, texts ??= new PieceTexts(bytes), reject);
     if (record !== null) (reader ??= new RecordReader(into, options, reject)).read(record);
   };
-  const takeLine: QuickSink = (at) => {
-    const next = flat.takeLine(bytes, at);
-    if (next > 0) pieces++;
-    return next;
+  const quick: QuickLines = {
+    lines: 0,
+    take(at) {
+      const next = flat.takeLines(bytes, at);
+      if (next > 0) pieces += this.lines = flat.lines;
+      return next;
+    },
   };
-  const form = cutBody(bytes, options.truncated ?? false, takePiece, takeLine);
+  const form = cutBody(bytes, options.truncated ?? false, takePiece, quick);
   if (pieces === 0) throw new GuardianError("bad_request", `Cannot read the body: there is no event in it; ${HOW}`);
   return { form, events: into.count - before, rejected };
 }
