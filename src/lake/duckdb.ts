@@ -89,6 +89,44 @@ export class Duck {
   }
 }
 
+/** What a query gave whose columns are INTEGER and never NULL: an array for each column, chunk by chunk. */
+export function* integerColumns(result: duckdb.Result): Generator<Int32Array[]> {
+  const chunks = duckdb.result_chunk_count(result), columns = duckdb.column_count(result);
+  for (let n = 0; n < chunks; n++) {
+    const chunk = duckdb.result_get_chunk(result, n), rows = duckdb.data_chunk_get_size(chunk);
+    yield Array.from({ length: columns }, (_, column) => {
+      const { buffer, byteOffset } = duckdb.vector_get_data(duckdb.data_chunk_get_vector(chunk, column), 4 * rows);
+      return new Int32Array(buffer, byteOffset, rows);
+    });
+  }
+}
+
+/** Appends rows to a table whose columns are all INTEGER. They are in it once it is closed. */
+export class IntegerRows {
+  readonly #appender: duckdb.Appender;
+  readonly #types: duckdb.LogicalType[];
+
+  constructor(connection: duckdb.Connection, table: string, columns: number) {
+    this.#appender = duckdb.appender_create(connection, null, table);
+    this.#types = new Array(columns).fill(duckdb.create_logical_type(duckdb.Type.INTEGER));
+  }
+
+  /** The first `rows` values of each column, 2,048 at the most. */
+  append(rows: number, columns: readonly Int32Array[]): void {
+    const chunk = duckdb.create_data_chunk(this.#types);
+    duckdb.data_chunk_set_size(chunk, rows);
+    columns.forEach(({ buffer, byteOffset }, column) => {
+      const vector = duckdb.data_chunk_get_vector(chunk, column);
+      duckdb.copy_data_to_vector(vector, 0, buffer as ArrayBuffer, byteOffset, 4 * rows);
+    });
+    duckdb.append_data_chunk(this.#appender, chunk);
+  }
+
+  close(): void {
+    duckdb.appender_close_sync(this.#appender);
+  }
+}
+
 /** A text as SQL. */
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;

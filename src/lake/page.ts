@@ -4,7 +4,7 @@
 
 import { putVarint } from "./thrift.ts";
 
-export const PLAIN = 0, RLE = 3, DELTA_BINARY_PACKED = 5, RLE_DICTIONARY = 8;
+export const PLAIN = 0, RLE = 3, DELTA_BINARY_PACKED = 5, DELTA_LENGTH_BYTE_ARRAY = 6, RLE_DICTIONARY = 8;
 
 /** The pages of one column chunk, not compressed. `least` and `most` in the column's own unit, null without values. */
 export interface EncodedColumn {
@@ -18,7 +18,8 @@ export interface EncodedColumn {
 
 /** Bytes in a growing buffer, kept from one column to the next. */
 export class Bytes {
-  bytes = new Uint8Array(1 << 20);
+  bytes = new Uint8Array(1 << 16);
+  view = new DataView(this.bytes.buffer);
   length = 0;
 
   /** Makes sure that `more` bytes fit. */
@@ -27,11 +28,12 @@ export class Bytes {
       const larger = new Uint8Array(2 * (this.length + more));
       larger.set(this.bytes.subarray(0, this.length));
       this.bytes = larger;
+      this.view = new DataView(larger.buffer);
     }
     return this.bytes;
   }
 
-  put(values: readonly number[]): void {
+  put(values: ArrayLike<number>): void {
     this.room(values.length).set(values, this.length);
     this.length += values.length;
   }
@@ -69,7 +71,7 @@ export function putLevels(rows: number, values: number): void {
       bytes[page.length++] = byte;
     }
   }
-  new DataView(page.bytes.buffer).setUint32(start, page.length - start - 4, true);
+  page.view.setUint32(start, page.length - start - 4, true);
 }
 
 /** Begins a run of the hybrid. */

@@ -6,11 +6,10 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import type { EventBatch } from "../event/batch.ts";
-import { FIRST_WORD } from "../event/code.ts";
 import { kindNames } from "../event/kind.ts";
 import { encodeNumbers, type NumberShape, type NumbersOf } from "./encode_numbers.ts";
 import { encodeTexts, type TextsOf } from "./encode_texts.ts";
-import { type EncodedColumn, PLAIN, RLE } from "./page.ts";
+import { Bytes, type EncodedColumn, PLAIN, RLE } from "./page.ts";
 import type { Run } from "./gather.ts";
 import { columnsOf, type Table } from "./schema.ts";
 import { compress, compressedBytesMax } from "./snappy.ts";
@@ -47,11 +46,11 @@ const physical: Record<string, { type: number; converted: number; logical: Field
 
 const codes = (column: (batch: EventBatch) => Uint32Array | null | undefined): TextsOf => (batch) => {
   const values = column(batch);
-  return values === null || values === undefined ? undefined : { codes: values, words: batch.words, base: FIRST_WORD };
+  return values === null || values === undefined ? undefined : { codes: values, words: batch.words };
 };
 
 const textColumns: Record<string, TextsOf> = {
-  kind: (batch) => ({ codes: batch.kind, words: kindNames, base: 0 }),
+  kind: (batch) => ({ codes: batch.kind, words: kindNames }),
   session_id: codes((batch) => batch.session),
   item_id: codes((batch) => batch.item),
   category: codes((batch) => batch.category),
@@ -91,15 +90,19 @@ export interface WrittenFile {
   readonly maxTime: number;
 }
 
+/** Buffers for row groups, one for each file that is written at a time. */
+const spareBytes: Bytes[] = [];
+
 /** Writes the rows of `runs` (at least one) to a new file at `path`, and syncs it. */
 export async function writeParquet(path: string, table: Table, runs: readonly Run[]): Promise<WrittenFile> {
   const file = new HashedFile(await Deno.open(path, { write: true, create: true, truncate: true }));
+  const pages = spareBytes.pop() ?? new Bytes();
   try {
     await file.write(MAGIC);
     const rowGroups: Thrift[] = [];
     let rows = 0, minTime = Infinity, maxTime = -Infinity;
     for (const { runs: some, rows: count } of rowGroupsOf(runs)) {
-      const { meta, least, most } = await writeRowGroup(file, table, some, count);
+      const { meta, least, most } = await writeRowGroup(file, pages, table, some, count);
       rowGroups.push(meta);
       rows += count;
       minTime = Math.min(minTime, least);
@@ -111,6 +114,7 @@ export async function writeParquet(path: string, table: Table, runs: readonly Ru
     await file.sync();
     return { ...file.sum(), minTime, maxTime };
   } finally {
+    spareBytes.push(pages);
     file.close();
   }
 }
@@ -164,23 +168,20 @@ interface WrittenGroup {
   readonly most: number;
 }
 
-async function writeRowGroup(file: HashedFile, table: Table, runs: readonly Run[], rows: number): Promise<WrittenGroup> {
+async function writeRowGroup(file: HashedFile, pages: Bytes, table: Table, runs: readonly Run[], rows: number): Promise<WrittenGroup> {
   const chunks: Thrift[] = [];
   let bytes = 0, encoded = 0, least = Infinity, most = -Infinity;
   const start = file.bytes;
-  const pages: Uint8Array[] = [];
-  let at = start;
+  pages.length = 0;
   for (const [name, type] of columnsOf[table]) {
-    // Encoding uses shared buffers and is not interrupted; what it gives is compressed into bytes of its own before the next turn.
+    // Encoding uses shared buffers and is not interrupted; what it gives is compressed into `pages` before the next turn.
     const column = name in textColumns ? encodeTexts(runs, rows, textColumns[name]) : encodeNumbers(runs, rows, ...numberColumns[name]);
     if (name === "timestamp") {
       least = Number(column.least! / 1000n);
       most = Number(column.most! / 1000n);
     }
-    const chunk = pagesOf(column, rows);
+    const at = start + pages.length, chunk = putPages(pages, column, rows);
     chunks.push(chunkMeta(name, type, column, rows, at, chunk));
-    pages.push(chunk.bytes);
-    at += chunk.bytes.length;
     bytes += chunk.plainBytes;
     encoded += rows;
     if (encoded >= ROWS_PER_TURN * columnsOf[table].length / 4) {
@@ -188,45 +189,47 @@ async function writeRowGroup(file: HashedFile, table: Table, runs: readonly Run[
       await setImmediate();
     }
   }
-  await file.write(joined(pages));
+  await file.write(pages.done());
   const meta: Thrift = {
-    struct: [[1, { list: chunks }], [2, { i64: bytes }], [3, { i64: rows }], [5, { i64: start }], [6, { i64: at - start }]],
+    struct: [[1, { list: chunks }], [2, { i64: bytes }], [3, { i64: rows }], [5, { i64: start }], [6, { i64: pages.length }]],
   };
   return { meta, least, most };
 }
 
 interface Pages {
-  readonly bytes: Uint8Array;
+  readonly bytes: number;
   /** Bytes of headers and pages before compression. */
   readonly plainBytes: number;
   readonly dictionaryBytes: number;
 }
 
-function pagesOf(column: EncodedColumn, rows: number): Pages {
+/** Adds the pages of a column, compressed. */
+function putPages(pages: Bytes, column: EncodedColumn, rows: number): Pages {
   const { dictionary, data, encoding } = column;
-  const parts: Uint8Array[] = [];
+  const start = pages.length;
   let plainBytes = 0;
   const add = (type: number, plain: Uint8Array, header: Fields) => {
     const body = compressed(plain);
     const head = thriftBytes([[1, { i32: type }], [2, { i32: plain.length }], [3, { i32: body.length }], ...header]);
-    parts.push(head, body);
+    pages.put(head);
+    pages.put(body);
     plainBytes += head.length + plain.length;
-    return head.length + body.length;
   };
-  let dictionaryBytes = 0;
   if (dictionary !== null) {
-    dictionaryBytes = add(DICTIONARY_PAGE, dictionary.bytes, [[7, { struct: [[1, { i32: dictionary.count }], [2, { i32: PLAIN }]] }]]);
+    add(DICTIONARY_PAGE, dictionary.bytes, [[7, { struct: [[1, { i32: dictionary.count }], [2, { i32: PLAIN }]] }]]);
   }
+  const dictionaryBytes = pages.length - start;
   add(DATA_PAGE, data, [[5, { struct: [[1, { i32: rows }], [2, { i32: encoding }], [3, { i32: RLE }], [4, { i32: RLE }]] }]]);
-  return { bytes: joined(parts), plainBytes, dictionaryBytes };
+  return { bytes: pages.length - start, plainBytes, dictionaryBytes };
 }
 
 let room = new Uint8Array(1 << 16);
 
+/** Compressed bytes; valid until the next call. */
 function compressed(plain: Uint8Array): Uint8Array {
   const most = compressedBytesMax(plain.length);
   if (room.length < most) room = new Uint8Array(2 * most);
-  return room.slice(0, compress(plain, room, 0));
+  return room.subarray(0, compress(plain, room, 0));
 }
 
 function chunkMeta(name: string, type: string, column: EncodedColumn, rows: number, at: number, pages: Pages): Thrift {
@@ -241,7 +244,7 @@ function chunkMeta(name: string, type: string, column: EncodedColumn, rows: numb
     [4, { i32: SNAPPY }],
     [5, { i64: rows }],
     [6, { i64: pages.plainBytes }],
-    [7, { i64: pages.bytes.length }],
+    [7, { i64: pages.bytes }],
     [9, { i64: at + pages.dictionaryBytes }],
     [11, dictionary === null ? undefined : { i64: at }],
     [12, { struct: [[3, { i64: nulls }], [5, end(most)], [6, end(least)]] }],

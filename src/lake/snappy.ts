@@ -4,6 +4,8 @@
 const BLOCK_BYTES = 65_536;
 const HASH_BITS = 14;
 const COPY_BYTES_MAX = 64;
+/** Share of a first block that must be saved, or all that follows is taken for noise and only copied. */
+const WORTH_SHARE = 1 / 16;
 /** Bytes at the end of a block that are never looked up: four are read at once. */
 const MARGIN = 15;
 
@@ -18,7 +20,11 @@ export function compressedBytesMax(bytes: number): number {
 export function compress(input: Uint8Array, out: Uint8Array, at: number): number {
   at = putVarint(out, at, input.length);
   for (let from = 0; from < input.length; from += BLOCK_BYTES) {
+    const start = at;
     at = compressBlock(input, from, Math.min(input.length, from + BLOCK_BYTES), out, at);
+    if (from === 0 && input.length > BLOCK_BYTES && at - start > BLOCK_BYTES * (1 - WORTH_SHARE)) {
+      return putLiteral(input, BLOCK_BYTES, input.length, out, at);
+    }
   }
   return at;
 }
@@ -63,9 +69,9 @@ function putLiteral(input: Uint8Array, from: number, to: number, out: Uint8Array
     out[at++] = 60 << 2;
     out[at++] = less;
   } else {
-    out[at++] = 61 << 2;
-    out[at++] = less & 255;
-    out[at++] = less >>> 8;
+    const bytes = less < 65_536 ? 2 : 4;
+    out[at++] = (59 + bytes) << 2;
+    for (let i = 0; i < bytes; i++) out[at++] = less >>> (8 * i);
   }
   if (length < 16) { for (let i = from; i < to; i++) out[at++] = input[i]; }
   else {

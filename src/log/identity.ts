@@ -8,12 +8,33 @@ import { columnText } from "../event/batch.ts";
 import { type EventIds, type Hash64, hashEventId } from "./event_ids.ts";
 
 const HOUR_MS = 3_600_000;
+const IDS_AT_FIRST = 64;
 
-/** A hash that has been added, and its hour: what the checkpoint writes down. */
-export interface AddedId {
-  readonly high: number;
-  readonly low: number;
-  readonly hour: number;
+/** Hashes that were added, each with its hour, in the order in which they came: what the checkpoint writes down. */
+export class AddedIds {
+  count = 0;
+  high = new Uint32Array(IDS_AT_FIRST);
+  low = new Uint32Array(IDS_AT_FIRST);
+  hour = new Uint32Array(IDS_AT_FIRST);
+
+  add(high: number, low: number, hour: number): void {
+    if (this.count === this.high.length) this.#grow(2 * this.count);
+    this.high[this.count] = high;
+    this.low[this.count] = low;
+    this.hour[this.count++] = hour;
+  }
+
+  addAll({ count, high, low, hour }: AddedIds): void {
+    for (let i = 0; i < count; i++) this.add(high[i], low[i], hour[i]);
+  }
+
+  #grow(length: number): void {
+    for (const name of ["high", "low", "hour"] as const) {
+      const larger = new Uint32Array(length);
+      larger.set(this[name]);
+      this[name] = larger;
+    }
+  }
 }
 
 export class IdentityIndex {
@@ -21,9 +42,9 @@ export class IdentityIndex {
   readonly #rows = new Map<string, number[]>();
   readonly #dirty = new Set<string>();
   readonly #dropped = new Set<string>();
-  #added: AddedId[] = [];
+  #added = new AddedIds();
   /** What an append that is under way has put in, and the rows of its sources before: null where there were none. */
-  #journal: { ids: AddedId[]; rows: Map<string, number[] | null> } | null = null;
+  #journal: { ids: AddedIds; rows: Map<string, number[] | null> } | null = null;
   readonly #hash: Hash64 = { high: 0, low: 0 };
 
   constructor(private readonly partitions: number, private readonly seed: number, readonly ids: EventIds) {}
@@ -41,17 +62,18 @@ export class IdentityIndex {
 
   /** From here on changes can be taken back by `rollback`, until `keep`. */
   begin(): void {
-    this.#journal = { ids: [], rows: new Map() };
+    this.#journal = { ids: new AddedIds(), rows: new Map() };
   }
 
   keep(): void {
-    if (this.#journal !== null) { for (const id of this.#journal.ids) this.#added.push(id); }
+    if (this.#journal !== null) this.#added.addAll(this.#journal.ids);
     this.#journal = null;
   }
 
   rollback(): void {
     if (this.#journal === null) return;
-    for (const id of this.#journal.ids) this.ids.remove(id);
+    const { count, high, low } = this.#journal.ids;
+    for (let i = 0; i < count; i++) this.ids.remove({ high: high[i], low: low[i] });
     for (const [source, rows] of this.#journal.rows) {
       if (rows === null) this.#rows.delete(source);
       else this.#rows.set(source, rows);
@@ -70,12 +92,25 @@ export class IdentityIndex {
     return true;
   }
 
+  /**
+   * As `admitRow`, for `first + rows[from]` to `first + rows[to]` (exclusive), which rise. Returns how many of the first the log has already;
+   * it has none of those behind them.
+   */
+  admitRows(source: string, partition: number, first: number, rows: Uint32Array, from: number, to: number): number {
+    if (from === to) return 0;
+    const next = this.#rows.get(source)?.[partition] ?? 0;
+    let known = from;
+    while (known < to && first + rows[known] < next) known++;
+    if (known < to) this.admitRow(source, partition, first + rows[to - 1]);
+    return known - from;
+  }
+
   /** Notes an event id of a session that arrived at `arrival` (ms). Returns false when the log has it already. */
   admitId(session: string, eventId: string, arrival: number): boolean {
     hashEventId(this.seed, session, eventId, this.#hash);
     const hour = Math.floor(arrival / HOUR_MS);
     if (!this.ids.add(this.#hash, hour)) return false;
-    (this.#journal?.ids ?? this.#added).push({ high: this.#hash.high, low: this.#hash.low, hour });
+    (this.#journal?.ids ?? this.#added).add(this.#hash.high, this.#hash.low, hour);
     return true;
   }
 
@@ -103,7 +138,7 @@ export class IdentityIndex {
   /** What has changed since the last call and is in the log: ids added, and sources with their rows. For the checkpoint. */
   takeChanges(): Changes {
     const ids = this.#added;
-    this.#added = [];
+    this.#added = new AddedIds();
     const sources: [string, number[]][] = [];
     for (const source of this.#dirty) {
       const before = this.#journal?.rows.get(source);
@@ -119,14 +154,16 @@ export class IdentityIndex {
   /** Takes changes back that could not be written down. */
   giveBack({ ids, sources, dropped }: Changes): void {
     for (const source of dropped) this.#dropped.add(source);
-    this.#added = [...ids, ...this.#added];
+    const since = this.#added;
+    this.#added = ids;
+    ids.addAll(since);
     for (const [source] of sources) if (this.#rows.has(source)) this.#dirty.add(source);
   }
 }
 
-/** What a checkpoint writes: ids in the order in which they came, next rows of sources by partition, and sources that are complete. */
+/** What a checkpoint writes: ids, next rows of sources by partition, and sources that are complete. */
 export interface Changes {
-  readonly ids: AddedId[];
+  readonly ids: AddedIds;
   readonly sources: [string, number[]][];
   readonly dropped: string[];
 }

@@ -7,7 +7,7 @@ import { limits } from "../limits.ts";
 import { commit, deleteAll } from "../store/commit.ts";
 import { stateKeys } from "../store/keys.ts";
 import { EventIds } from "./event_ids.ts";
-import { type AddedId, type Changes, IdentityIndex } from "./identity.ts";
+import { type AddedIds, type Changes, IdentityIndex } from "./identity.ts";
 
 /** covered: per partition, the offset up to which the pages hold every id. Pages are numbered [firstPage, nextPage). */
 interface Root {
@@ -83,7 +83,7 @@ export class IdentityCheckpoint {
   }
 
   async #write(covered: number[], { ids, sources, dropped }: Changes): Promise<void> {
-    if (ids.length === 0 && sources.length === 0 && dropped.length === 0 && covered.every((end, p) => end === this.root.covered[p])) return;
+    if (ids.count === 0 && sources.length === 0 && dropped.length === 0 && covered.every((end, p) => end === this.root.covered[p])) return;
     const root: Root = { ...this.root, covered };
     const hours = this.#pageHours.slice();
     for (const page of pagesOf(ids)) {
@@ -114,16 +114,16 @@ export class IdentityCheckpoint {
 }
 
 /** Pages of ids, each of one hour: [hour, 0, high, low, high, low, ...]. */
-function pagesOf(ids: readonly AddedId[]): Uint32Array[] {
+function pagesOf({ count, high, low, hour }: AddedIds): Uint32Array[] {
   const pages: Uint32Array[] = [];
-  for (let from = 0; from < ids.length;) {
+  for (let from = 0; from < count;) {
     let to = from;
-    while (to < ids.length && to - from < IDS_PER_PAGE && ids[to].hour === ids[from].hour) to++;
+    while (to < count && to - from < IDS_PER_PAGE && hour[to] === hour[from]) to++;
     const page = new Uint32Array(2 + 2 * (to - from));
-    page[0] = ids[from].hour;
+    page[0] = hour[from];
     for (let i = from; i < to; i++) {
-      page[2 + 2 * (i - from)] = ids[i].high;
-      page[3 + 2 * (i - from)] = ids[i].low;
+      page[2 + 2 * (i - from)] = high[i];
+      page[3 + 2 * (i - from)] = low[i];
     }
     pages.push(page);
     from = to;

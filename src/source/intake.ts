@@ -4,7 +4,16 @@
 
 import type { Clock } from "../clock.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
-import { ColumnBuilder, columnText, type EventBatch, type EventColumns, LIVE, markBatch, pendingBatch } from "../event/batch.ts";
+import {
+  ColumnBuilder,
+  columnText,
+  type EventBatch,
+  type EventColumns,
+  LIVE,
+  markBatch,
+  pendingBatch,
+  PLAIN_ROW_BYTES_MOST,
+} from "../event/batch.ts";
 import { ABSENT, FIRST_WORD } from "../event/code.ts";
 import { encode } from "../event/codec.ts";
 import { limits } from "../limits.ts";
@@ -15,7 +24,7 @@ import type { EncodedBatch, Progress } from "../log/log.ts";
 import { Partitioner } from "../log/partition.ts";
 import type { LogLine } from "../log_line.ts";
 
-/** Events to append. `source` and `firstRow` give each its identity (source, firstRow + row); `key` marks an idempotent request. */
+/** Events to append, with no identity of their own but event ids. `source` and `firstRow` give each its identity (source, firstRow + row); `key` marks an idempotent request. */
 export interface Submission {
   readonly columns: EventColumns;
   readonly lane: string;
@@ -49,6 +58,8 @@ interface Shard {
   /** Codes here of the words of `memoOf`; null where those are looked up one by one. */
   memo: Uint32Array | null;
   memoOf: EventColumns | null;
+  /** Events of one batch, by what those before took. */
+  readonly rowsMax: number;
 }
 
 /** What goes into one commit. */
@@ -62,8 +73,16 @@ interface Group {
 }
 
 const noWords = new Uint32Array(0);
-/** Plain submissions of fewer events look their words up: to make a memo for each shard would cost more. */
-const MEMO_EVENTS = 64;
+/** Events from which on rows without groups are taken column by column; of fewer each is taken by itself, and its words looked up. */
+const COLUMN_WISE_EVENTS = 64;
+/** Words of a row without groups, and what each can take in an encoded batch. */
+const WORDS_BYTES_MOST = 2 * limits.idBytesMax + limits.shortTextBytesMax + 3 * 2;
+/** What an event id adds to such a row: its bytes, its code, and a code of the source. */
+const ID_BYTES_MOST = limits.shortTextBytesMax + 2 + 2 * 4;
+/** Room in a commit, by what its rows take at the most, below which they are encoded to see what they do take; and the least to go on with. */
+const ROOM_BYTES_WATCHED = 32 * 1024, ROOM_BYTES_LEAST = 96 * 1024;
+/** Events of a batch that tells how many bytes the next ones will take. */
+const TELLING_EVENTS = 512;
 /** Share of a log value up to which a batch is filled: one more row may be of several kilobytes. */
 const BATCH_FILL = 0.9;
 /** Mask of rows without groups, each of a few hundred bytes at the most, between two looks at how full a commit is. */
@@ -71,8 +90,8 @@ const PLAIN_ROWS_UNWATCHED = 15;
 const LAG_CHECK_MS = 5;
 /** Rows that a shard has room for at first, beyond its even share of what waits. */
 const SHARE = 1.25, ROWS_AT_FIRST = 16;
-/** Rows at which the bytes of a batch are enough when each has its place in a source. More room would stay empty, in every batch. */
-const SOURCED_ROWS = 2432;
+/** Bytes that a row of the first batch of a kind is taken for; those that come after know more. */
+const ROW_BYTES_AT_FIRST = 17;
 
 /** The source of a request's events: its Idempotency-Key, hashed. */
 export function sourceOfKey(key: string): string {
@@ -100,6 +119,11 @@ export class Intake {
   readonly lastLive: number[];
   /** Per partition, the offset up to which the identity index knows the log. */
   readonly #known: number[] = [];
+  /** Bytes that rows of the last full batch took. */
+  #rowBytes = ROW_BYTES_AT_FIRST;
+  /** By partition, where words of `#guessesOf` may be in its batches. */
+  #guesses: Uint32Array[] = [];
+  #guessesOf: readonly string[] = [];
   /** Why appends fail at present, or null. */
   failing: string | null = null;
 
@@ -335,9 +359,10 @@ export class Intake {
     const { words, session } = columns;
     const { purchase, visitor, identity, properties } = columns;
     const eventIds = identity?.eventId ?? null;
-    const plain = source === undefined && purchase === null && visitor === null && identity === null && properties === null;
+    const bare = purchase === null && visitor === null && properties === null;
+    const plain = bare && identity === null && source === undefined;
+    if (bare && columns.count >= COLUMN_WISE_EVENTS) return this.#gatherColumns(group, waiting, now);
     const shards = this.#shardsOf(group, lane);
-    const looksUp = plain && columns.count < MEMO_EVENTS;
     for (let row = waiting.nextRow; row < columns.count; row++) {
       // Rows with groups can have kilobytes each.
       if ((!plain || (row & PLAIN_ROWS_UNWATCHED) === 0) && this.#isFull(group)) {
@@ -352,7 +377,7 @@ export class Intake {
       }
       if (shard.memoOf !== columns) {
         shard.memoOf = columns;
-        shard.memo = looksUp ? null : columns.words.length === 0 ? noWords : new Uint32Array(columns.words.length);
+        shard.memo = plain ? null : columns.words.length === 0 ? noWords : new Uint32Array(columns.words.length);
       }
       if (plain) {
         shard.columns.copyPlainRow(columns, row, shard.memo);
@@ -382,27 +407,111 @@ export class Intake {
     return true;
   }
 
+  /** As `#gatherRows`, for rows without groups but event ids: column by column, as many at a time as surely fit. */
+  #gatherColumns(group: Group, waiting: Waiting, now: number): boolean {
+    const { columns, source, firstRow = 0 } = waiting.submission;
+    const guesses = this.#guessesFor(columns.words);
+    const rowBytes = PLAIN_ROW_BYTES_MOST + (columns.words.length > 0 ? WORDS_BYTES_MOST : 0) +
+      (columns.identity === null ? 0 : ID_BYTES_MOST);
+    while (waiting.nextRow < columns.count) {
+      const from = waiting.nextRow, room = this.#rowsOfRoom(group, rowBytes);
+      if (room === 0) return false;
+      const to = waiting.nextRow = Math.min(columns.count, from + room);
+      const { rows, starts } = this.#partitioner.split(columns.words, columns.session, from, to);
+      for (let partition = 0; partition < this.log.partitions; partition++) {
+        let next = starts[partition];
+        let last = starts[partition + 1];
+        const given = last - next;
+        if (source !== undefined) next += this.identity.index.admitRows(source, partition, firstRow, rows, next, last);
+        if (columns.identity !== null) last = this.#withNewIds(columns, rows, next, last, now);
+        waiting.duplicates += given - (last - next);
+        waiting.accepted += last - next;
+        this.#spread(group, waiting.submission, partition, rows, next, last, guesses[partition]);
+      }
+    }
+    return true;
+  }
+
+  /** Leaves out of `rows[next]` to `rows[last]` (exclusive) those whose event id the log has already; returns the new `last`. */
+  #withNewIds(columns: EventColumns, rows: Uint32Array, next: number, last: number, now: number): number {
+    const { words, session } = columns, { eventId } = columns.identity!, { index } = this.identity;
+    let kept = next;
+    for (let place = next; place < last; place++) {
+      const row = rows[place], who = session[row];
+      if (eventId[row] !== ABSENT) {
+        const text = who < FIRST_WORD ? String(who) : words[who - FIRST_WORD];
+        if (!index.admitId(text, columnText(columns, eventId, row)!, now)) continue;
+      }
+      rows[kept++] = row;
+    }
+    return kept;
+  }
+
+  /** Adds rows `rows[next]` to `rows[last]` (exclusive) of a submission to batches of a partition. */
+  #spread(
+    group: Group,
+    { columns, lane, source, firstRow }: Submission,
+    partition: number,
+    rows: Uint32Array,
+    next: number,
+    last: number,
+    guesses: Uint32Array,
+  ): void {
+    const shards = this.#shardsOf(group, lane);
+    while (next < last) {
+      const shard = shards[partition] ??= this.#shard(lane, partition, last - next);
+      const more = Math.min(last - next, Math.max(0, shard.rowsMax - shard.columns.count));
+      if (more > 0) shard.columns.copyPlainRows(columns, rows, next, next += more, guesses, source, firstRow);
+      if (shard.columns.count >= shard.rowsMax) this.#seal(group, shard);
+    }
+  }
+
+  /** Rows of `rowBytes` at the most that surely fit into the commit; 0 when it is full. */
+  #rowsOfRoom(group: Group, rowBytes: number): number {
+    let room = this.#room(group);
+    if (room < ROOM_BYTES_WATCHED) {
+      this.#sealAll(group);
+      room = this.#room(group);
+      if (room < ROOM_BYTES_LEAST) return 0;
+    }
+    return Math.floor(room / rowBytes);
+  }
+
+  #guessesFor(words: readonly string[]): readonly Uint32Array[] {
+    if (words !== this.#guessesOf || words.length > this.#guesses[0].length) {
+      this.#guesses = Array.from({ length: this.log.partitions }, () => new Uint32Array(words.length));
+      this.#guessesOf = words;
+    }
+    return this.#guesses;
+  }
+
   #shardsOf(group: Group, lane: string): (Shard | null)[] {
     let shards = group.shards.get(lane);
     if (shards === undefined) group.shards.set(lane, shards = new Array(this.log.partitions).fill(null));
     return shards;
   }
 
-  #shard(lane: string, partition: number): Shard {
+  /** atHand: rows that are known to be of this partition, besides those that wait. */
+  #shard(lane: string, partition: number, atHand = 0): Shard {
     let rows = 0;
-    for (const { submission } of this.#queue) if (submission.lane === lane) rows += submission.columns.count;
-    const rowsMax = lane === LIVE ? limits.batchEventsMax : SOURCED_ROWS;
-    const capacity = Math.min(rowsMax, ROWS_AT_FIRST + Math.ceil((SHARE * rows) / this.log.partitions));
-    return { lane, partition, columns: new ColumnBuilder(capacity), memo: noWords, memoOf: null };
+    for (const { submission, nextRow } of this.#queue) if (submission.lane === lane) rows += submission.columns.count - nextRow;
+    const rowsMax = Math.min(limits.batchEventsMax, Math.floor((limits.batchBytesMax * BATCH_FILL) / this.#rowBytes));
+    const capacity = Math.min(rowsMax, atHand + ROWS_AT_FIRST + Math.ceil((SHARE * rows) / this.log.partitions));
+    return { lane, partition, columns: new ColumnBuilder(capacity), memo: noWords, memoOf: null, rowsMax };
   }
 
   /** Whether the group might be more than a commit may hold if it got more, whatever its rows are like. */
   #isFull(group: Group): boolean {
-    let bytes = group.bytes;
+    return this.#room(group) < 0;
+  }
+
+  /** Bytes that a commit has room for beyond what it may have already, whatever its rows are like. */
+  #room(group: Group): number {
+    let room = limits.commitBytesMax - group.bytes;
     for (const shards of group.shards.values()) {
-      for (const shard of shards) if (shard !== null && shard.columns.count > 0) bytes += shard.columns.bytesMost;
+      for (const shard of shards) if (shard !== null && shard.columns.count > 0) room -= shard.columns.bytesMost;
     }
-    return bytes > limits.commitBytesMax;
+    return room;
   }
 
   #sealAll(group: Group): void {
@@ -418,6 +527,7 @@ export class Intake {
   #encodeInto(group: Group, columns: EventColumns, lane: string, partition: number): void {
     const batch = pendingBatch(columns, lane, partition);
     const bytes = encode(batch);
+    if (columns.count >= TELLING_EVENTS) this.#rowBytes = bytes.length / columns.count;
     if (bytes.length <= limits.batchBytesMax || columns.count === 1) return this.#put(group, { batch, bytes });
     const half = columns.count >> 1;
     for (const [from, to] of [[0, half], [half, columns.count]]) {

@@ -85,3 +85,39 @@ labTest("Parquet file costs little for columns that say nothing", async (lab) =>
   const path = await written(lab, 100_000, (columns, row) => columns.push(0, START + row, 1, 1, 1));
   assert.ok(Deno.statSync(path).size < 20_000, `${Deno.statSync(path).size} bytes`);
 });
+
+for (const [name, distinct] of [["come once each", Infinity], ["come twice", 2], ["come often", 300]] as const) {
+  labTest(`Parquet file keeps texts and integers that ${name}, beside absent ones`, async (lab) => {
+    const textOf = (row: number) =>
+      `${row % 2 ? "é" : "e"}vent ${distinct === Infinity ? row : Math.floor(row / distinct)} ${"x".repeat(row % 90)}`;
+    const given = (row: number) => distinct === Infinity ? 2_147_483_647 - row * 900 : Math.floor(row / distinct) * 900;
+    const path = await written(lab, 20_000, (columns, row) => {
+      columns.push(0, START + row, given(row), row % 7 === 0 ? row : columns.code(textOf(row)), 1);
+      if (row % 3 > 0) columns.withIdentity().eventId[row % 4096] = columns.code(textOf(row));
+    });
+    const rows = await lab.duck.rows(`SELECT session_id AS session, item_id AS item, event_id AS id FROM '${path}' ORDER BY _offset`);
+    assert.deepEqual(
+      rows,
+      Array.from({ length: 20_000 }, (_, row) => ({
+        session: String(given(row)),
+        item: row % 7 === 0 ? String(row) : textOf(row),
+        id: row % 3 > 0 ? textOf(row) : null,
+      })),
+    );
+  });
+}
+
+labTest("Parquet file keeps the number of each batch when more than 65,536 batches have one of their own", async (lab) => {
+  const gather = new Gather({ rows: Infinity, bytes: Infinity, groups: 1 }), count = 66_000;
+  for (let first = 0; first < count; first++) {
+    const columns = new ColumnBuilder(1);
+    columns.push(0, START, 1, 1, 1);
+    gather.add({ ...pendingBatch(columns, "live", 3), firstOffset: first, arrival: START + 1000 * first }, first);
+  }
+  const path = `${lab.lakeFolder}/one.parquet`;
+  await writeParquet(path, "raw_clicks", gather.sorted()[0].runs);
+  const [{ right }] = await lab.duck.rows(
+    `SELECT count(*) FILTER (epoch_ms(_arrival) = ${START} + 1000 * _offset)::INTEGER AS right FROM '${path}'`,
+  );
+  assert.equal(right, count);
+});

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { FIRST_WORD } from "../../src/event/code.ts";
 import { EventIds, hashEventId } from "../../src/log/event_ids.ts";
+import { IdentityIndex } from "../../src/log/identity.ts";
 import { decodeNotes, encodeNotes, KeysSeen } from "../../src/log/keys_seen.ts";
 import { murmur2, Partitioner, partitionOfText } from "../../src/log/partition.ts";
 import { random } from "../engine/oracle.ts";
@@ -88,4 +90,45 @@ Deno.test("KeysSeen forgets keys by age and number, and packs notes without loss
   assert.deepEqual(keys.sweep(60), { forgotten: [notes[0].key], oldestNote: 1 });
   assert.deepEqual(keys.sweep(107), { forgotten: [notes[1].key], oldestNote: 2 });
   assert.equal(keys.count, 1);
+});
+
+Deno.test("Partitioner splits rows as it tells the partition of each, of integers and of texts, over lists that grow", () => {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0], next = random(seed);
+  const partitioner = new Partitioner(5), words: string[] = [];
+  for (let round = 0; round < 20; round++) {
+    while (words.length < 40 * (round + 1)) {
+      words.push(`visitor ${"é".repeat(Math.floor(next() * 2))}${"x".repeat(Math.floor(next() * 80))}${words.length}`);
+    }
+    const session = Uint32Array.from(
+      { length: 3000 },
+      () => next() < 0.3 ? FIRST_WORD + Math.floor(next() * words.length) : Math.floor(next() * (next() < 0.5 ? 2 ** 31 : 5000)),
+    );
+    const { rows, starts } = partitioner.split(words, session, 100, 2900);
+    const expected: number[][] = [[], [], [], [], []];
+    for (let row = 100; row < 2900; row++) {
+      const text = session[row] < FIRST_WORD ? String(session[row]) : words[session[row] - FIRST_WORD];
+      expected[partitionOfText(text, 5)].push(row);
+    }
+    assert.deepEqual(expected.map((_, p) => [...rows.slice(starts[p], starts[p + 1])]), expected, `seed ${seed}`);
+  }
+});
+
+Deno.test("IdentityIndex admits rows of a source together as it does one by one, and takes them back", () => {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0], next = random(seed);
+  const together = new IdentityIndex(2, 1, new EventIds(100)), single = new IdentityIndex(2, 1, new EventIds(100));
+  for (let round = 0; round < 300; round++) {
+    const partition = round % 2, first = Math.floor(next() * 50) + 2 * round;
+    const rows = Uint32Array.from({ length: 30 }, (_, row) => row).filter(() => next() < 0.6), from = Math.min(2, rows.length);
+    together.begin();
+    single.begin();
+    const known = together.admitRows("feed", partition, first, rows, from, rows.length);
+    const admitted = [...rows.slice(from)].filter((row) => single.admitRow("feed", partition, first + row));
+    assert.deepEqual([...rows.slice(from + known)], admitted, `seed ${seed}, round ${round}`);
+    for (const index of [together, single]) {
+      if (round % 7 === 0) index.rollback();
+      else index.keep();
+    }
+    assert.deepEqual(together.rowsOf("feed"), single.rowsOf("feed"), `seed ${seed}, round ${round}`);
+    assert.deepEqual(together.takeChanges().sources, single.takeChanges().sources);
+  }
 });

@@ -8,6 +8,7 @@ import { KvLog } from "../../src/log/kv_log.ts";
 import { keyHashes } from "../../src/log/keys_seen.ts";
 import { silent } from "../../src/log_line.ts";
 import { Intake } from "../../src/source/intake.ts";
+import { sliced } from "../../src/source/slice.ts";
 import { stateKeys } from "../../src/store/keys.ts";
 import { random } from "../engine/oracle.ts";
 import { TestClock } from "../support/clock.ts";
@@ -435,4 +436,53 @@ Deno.test("intake commits at once what comes a while after a commit", async () =
     clock.pass(HOUR_MS);
   }
   await close();
+});
+
+Deno.test("intake takes rows of a source column by column as it does one by one: none twice, none lost, in the order of the file", async () => {
+  const here = await shop(4);
+  const { intake, log } = await here.open();
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0], next = random(seed);
+  const count = 40_000, all = new ColumnBuilder(count), ids = new Set<string>();
+  const expected = new Map<string, number[]>();
+  for (let row = 0; row < count; row++) {
+    const who = next() < 0.3 ? `visitor ${Math.floor(next() * 3000)}` : String(Math.floor(next() * 3000));
+    all.push(0, 1_400_000_000_000 + row, all.code(who), Math.floor(next() * 500), next() < 0.1 ? all.code("S") : ABSENT);
+    if (next() < 0.4) {
+      const id = `id ${Math.floor(next() * 20_000)}`;
+      all.withIdentity().eventId[row] = all.code(id);
+      if (ids.has(`${who} ${id}`)) continue;
+      ids.add(`${who} ${id}`);
+    }
+    if (!expected.has(who)) expected.set(who, []);
+    expected.get(who)!.push(row);
+  }
+  let accepted = 0, given = 0;
+  for (let from = 0; from < count;) {
+    // Sometimes it goes on before where it stood, as a replay does that was stopped.
+    const start = Math.max(0, from - (next() < 0.3 ? Math.floor(next() * 2000) : 0));
+    const to = Math.min(count, from + (next() < 0.2 ? 10 : Math.floor(next() * 9000)));
+    const taken = await intake.submit({ columns: sliced(all, start, to), lane: "replay-feed", source: "feed", firstRow: start });
+    assert.equal(taken.accepted + taken.duplicates, to - start, `seed ${seed}`);
+    accepted += taken.accepted;
+    given += to - start;
+    from = to;
+  }
+  const found = new Map<string, number[]>();
+  for (let p = 0; p < log.partitions; p++) {
+    for (let at = 0; at < log.end(p);) {
+      for (const batch of await log.read(p, at)) {
+        at = batch.firstOffset + batch.count;
+        for (let row = 0; row < batch.count; row++) {
+          const who = columnText(batch, batch.session, row)!, { eventTime, identity } = batch;
+          assert.equal(columnText(batch, identity!.source, row), "feed");
+          assert.equal(eventTime[row], 1_400_000_000_000 + identity!.row[row], `seed ${seed}: the row is its own`);
+          if (!found.has(who)) found.set(who, []);
+          found.get(who)!.push(identity!.row[row]);
+        }
+      }
+    }
+  }
+  assert.deepEqual(found, expected, `seed ${seed}`);
+  assert.equal(accepted, [...expected.values()].reduce((sum, rows) => sum + rows.length, 0), `seed ${seed}, ${given} given`);
+  await here.close();
 });
