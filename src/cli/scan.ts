@@ -10,7 +10,7 @@ import { type ColumnIndexes, indexesOf } from "../source/layout.ts";
 import { rowsInOnePass } from "../source/one_pass.ts";
 import { type OrderedChunk, orderedRows } from "../source/ordered.ts";
 import { closeInput, isParquet, type Prescan, prescanInput, sourceId } from "../source/prescan.ts";
-import { anomalyOf, byWindow } from "../store/anomalies.ts";
+import { anomalyOf, byWindow } from "../store/anomaly_record.ts";
 import type { Shell } from "./shell.ts";
 import { anomalyLine, byType, counted, grouped, rejectLine, tellEmpty } from "./words.ts";
 
@@ -19,7 +19,10 @@ const REASONS_SHOWN = 5;
 /** What the lane of a file is called while its name, which is made of all of the file, is not known. */
 const UNNAMED_LANE = "replay";
 
-/** What was found in a file. events: rejected lines among them. */
+/**
+ * What was found in a file. events: rejected lines among them. Where it was read in brief, anomalies have no evidence, and their ids and lane
+ * are not those that a replay of the file gives.
+ */
 export interface Scanned {
   readonly file: Prescan;
   readonly anomalies: Anomaly[];
@@ -32,15 +35,19 @@ export function scanFile(file: Prescan, now: number, onReject: (reject: Reject) 
   return scanned(twoPasses(file), now, onReject)!;
 }
 
-/** As `scanFile`, for a file that was not read before: one of lines that is nearly in order is read once, others twice. refused: the first rejects. */
+/**
+ * As `scanFile`, for a file that was not read before: one of lines that is nearly in order is read once, others twice. refused: the first
+ * rejects. brief: whether what anomalyLine shows is enough.
+ */
 export async function scanPath(
   path: string,
   indexes: ColumnIndexes | null,
   now: number,
+  brief = false,
 ): Promise<Scanned & { readonly refused: readonly Reject[] }> {
   const refused: Reject[] = [], onReject = (reject: Reject) => void (refused.length < REASONS_SHOWN && refused.push(reject));
   if (!isParquet(path)) {
-    const found = scanned(rowsInOnePass(path, { indexes }), now, onReject);
+    const found = scanned(rowsInOnePass(path, { indexes, hashed: !brief }), now, onReject, brief);
     if (found !== null) return { ...found, refused };
     refused.length = 0; // The second try meets them again.
   }
@@ -58,8 +65,13 @@ function* twoPasses(file: Prescan): Generator<OrderedChunk, Prescan> {
 }
 
 /** Runs the rules over the chunks of one file; null where they turn out to be void. */
-function scanned(chunks: Generator<OrderedChunk, Prescan | null>, now: number, onReject: (reject: Reject) => void): Scanned | null {
-  const state = new PartitionState(0, { confirmedAlone: true }), confirmed: AnomalyEffect[] = [];
+function scanned(
+  chunks: Generator<OrderedChunk, Prescan | null>,
+  now: number,
+  onReject: (reject: Reject) => void,
+  brief = false,
+): Scanned | null {
+  const state = new PartitionState(0, { confirmedAlone: true, withoutEvidence: brief }), confirmed: AnomalyEffect[] = [];
   let offset = 0, rejected = 0;
   const step = (batch: ReturnType<typeof pendingBatch>) => {
     const effects = noEffects();
@@ -76,7 +88,7 @@ function scanned(chunks: Generator<OrderedChunk, Prescan | null>, now: number, o
   }
   const file = next.value;
   if (file === null) return null;
-  const events = offset + rejected, lane = laneOfSource(sourceId(file, 0));
+  const events = offset + rejected, lane = brief ? UNNAMED_LANE : laneOfSource(sourceId(file, 0));
   step(markBatch("end_mark", UNNAMED_LANE, 0, 0));
   return { file, anomalies: confirmed.map((effect) => anomalyOf({ ...effect, lane }, now)), events, rejected };
 }
@@ -91,7 +103,7 @@ export async function scanCommand(
   const anomalies: Anomaly[] = [], reasons: string[] = [];
   let events = 0, rejected = 0;
   for (const path of paths) {
-    const scanned = await scanPath(path, indexes, now);
+    const scanned = await scanPath(path, indexes, now, !json);
     tellEmpty([scanned.file], shell);
     for (const reject of scanned.refused) if (reasons.length < REASONS_SHOWN) reasons.push(rejectLine(scanned.file.name, reject));
     events += scanned.events;

@@ -2,35 +2,43 @@
 // alone. What always holds: a window closes once, when the watermark reaches its end; it is then reported with all clicks that were not late.
 
 import { botLike, highFrequency, holds, type WindowRule } from "../detect/rules.ts";
+import type { EventBatch } from "../event/batch.ts";
 import { limits } from "../limits.ts";
-import { type HotSession, KNOWN_SESSION, NEW_SESSION, Pane, PANE_MS, PART_MS } from "./pane.ts";
+import { assert } from "../assert.ts";
 import { HotWindow } from "./hot_window.ts";
+import { ItemSet } from "./item_set.ts";
+import { type HotSession, KNOWN_SESSION, NEW_SESSION, NOTED_CLICKS_MAX, Pane, PANE_MS, PART_MS } from "./pane.ts";
 
 /** Half of a short window's limit: from here on its clicks are kept as evidence. */
 const FOLLOW_SHORT = highFrequency.clicksMin / 2;
 /** Clicks in one pane from which its long windows are followed: two panes with fewer stay 40 clicks below the limit. */
 const FOLLOW_LONG = 30;
-const POOL_MAX = 8;
-const POOL_TABLE_BYTES_MAX = 1 << 20;
+assert(NOTED_CLICKS_MAX < Math.min(FOLLOW_SHORT, FOLLOW_LONG), "a session that is merely noted has no window worth following");
 
-/** What a lane reports of a window. `session` and items are the engine's codes. */
-export type WindowReport = (status: "provisional" | "confirmed" | "retracted", window: HotWindow) => void;
+/** What a lane reports of a window at an offset. `session` and items are the engine's codes, as signed integers. */
+export type WindowReport = (status: "provisional" | "confirmed" | "retracted", window: HotWindow, offset: number) => void;
 
 export class Lane {
   /** Largest event time seen, ms; -Infinity before the first. */
   newest = -Infinity;
-  watermark = -Infinity;
   /** Event times before this are late: a short window of theirs has closed. */
   lateBefore = -Infinity;
   /** After a restart: the offset of the first event that an open window needs. */
   fillsFrom = 0;
   /** Batches of this lane that are kept outside the log, because its windows stay open: numbers [from, to). */
   parked = { from: 0, to: 0 };
-  #nextClose = -Infinity;
+  /** The event time that closes the next window, ms. */
+  #closesAt = -Infinity;
   readonly #panes = new Map<number, Pane>();
   #recent: Pane | null = null;
   #followed: HotWindow[] = [];
-  #pool: Pane[] = [];
+  /** The batch at hand: times of its rows, their first offset, and how far they may move time. */
+  #times: Float64Array = new Float64Array(0);
+  #firstOffset = 0;
+  #mostTime = Infinity;
+  /** Panes that have closed, for reuse with their tables, and the bytes of those. */
+  readonly #pool: Pane[] = [];
+  #poolBytes = 0;
   /** Sessions forgotten because a pane was full, and clicks not counted because there were too many panes. */
   evicted = 0;
 
@@ -39,6 +47,10 @@ export class Lane {
     private readonly report: WindowReport,
     private readonly paneSessionsMax: number = limits.paneSessionsMax,
   ) {}
+
+  get watermark(): number {
+    return this.newest - limits.latenessMs;
+  }
 
   /** Whether a window is open that an event has reached. */
   get open(): boolean {
@@ -74,36 +86,58 @@ export class Lane {
     return oldest;
   }
 
-  /** Event time moves to `time` if that is later; windows that this ends are closed. */
-  advance(time: number): void {
+  /** Event time moves to `time` at `offset` if that is later; windows that this ends are closed. */
+  advance(time: number, offset: number): void {
     if (time <= this.newest) return;
     this.newest = time;
-    this.watermark = time - limits.latenessMs;
-    if (this.watermark >= this.#nextClose) this.#close();
+    if (time >= this.#closesAt) this.#close(offset);
   }
 
   /** Closes every window: the lane has ended. */
-  end(): void {
-    this.newest = this.watermark = Infinity;
-    this.#close();
+  end(offset: number): void {
+    this.newest = Infinity;
+    this.#close(offset);
   }
 
   /** Sets the time that a bookmark remembers, before the log is read again from `fillsFrom` on: what had closed by then stays closed. */
   resume(newest: number, fillsFrom: number): void {
     this.fillsFrom = fillsFrom;
     this.newest = newest;
-    this.watermark = newest - limits.latenessMs;
-    this.lateBefore = Math.floor(this.watermark / PART_MS) * PART_MS;
-    this.#nextClose = this.lateBefore + PART_MS;
+    this.#closeUntilNow();
   }
 
-  /** Counts a click in each of its windows that is open. Returns whether the session is new in its pane. */
-  click(time: number, session: number, item: number, offset: number): boolean {
+  /**
+   * Rows of `batch` follow, which are spoken of by their numbers: a time or an offset handed over click by click would need memory of its own.
+   * mostTime: how far they may move event time, ms.
+   */
+  begin(batch: EventBatch, mostTime: number): void {
+    this.#times = batch.eventTime;
+    this.#firstOffset = batch.firstOffset;
+    this.#mostTime = mostTime;
+  }
+
+  /** Event time moves to that of a row, if it is later. */
+  reach(row: number): void {
+    const time = this.#times[row];
+    if (time > this.newest) this.advance(time < this.#mostTime ? time : this.#mostTime, this.#firstOffset + row);
+  }
+
+  /** Gets ready for clicks of `sessions` from row `from` to `to`, which will mostly belong to the pane of the click before. */
+  foresee(sessions: Uint32Array, from: number, to: number): void {
+    this.#recent?.foresee(sessions, from, to);
+  }
+
+  /**
+   * Counts a row's click in each of its windows that is open. session, item: codes as signed integers, for the same reason. Returns whether the
+   * session is new in its pane.
+   */
+  click(row: number, session: number, item: number): boolean {
+    const time = this.#times[row];
     let pane = this.#recent;
     if (pane === null || time < pane.start || time >= pane.start + PANE_MS) {
       const start = Math.floor(time / PANE_MS) * PANE_MS;
       if (start + botLike.sizeMs <= this.watermark) return true; // all windows of it have closed
-      const found = this.#panes.get(start) ?? this.#openPane(start, offset);
+      const found = this.#panes.get(start) ?? this.#openPane(start, this.#firstOffset + row);
       if (found === null) {
         this.evicted++;
         return true;
@@ -113,7 +147,7 @@ export class Lane {
     const part = time - pane.start < PART_MS ? 0 : time - pane.start < 2 * PART_MS ? 1 : 2;
     const seen = pane.click(session, item, part);
     if (seen === KNOWN_SESSION) return false;
-    if (seen !== NEW_SESSION) this.#follow(pane, seen, time, item, part, offset);
+    if (seen !== NEW_SESSION) this.#follow(pane, seen, item, part, time, this.#firstOffset + row);
     if (pane.full) this.evicted += pane.forget();
     return seen === NEW_SESSION;
   }
@@ -124,15 +158,18 @@ export class Lane {
     for (const window of this.#followed) window.codes(each);
   }
 
-  #follow(pane: Pane, hot: HotSession, time: number, item: number, part: number, offset: number): void {
+  #follow(pane: Pane, hot: HotSession, item: number, part: number, time: number, offset: number): void {
     const short = hot.short[part];
     if (short !== null) this.#add(short, time, item, offset);
     else if (hot.partClicks[part] >= FOLLOW_SHORT) {
       const start = pane.start + part * PART_MS;
-      if (start + PART_MS > this.watermark) hot.short[part] = this.#newWindow(highFrequency, hot.session, start, [hot], part);
+      if (start + PART_MS > this.watermark) {
+        // The session's items of this part are the window's.
+        hot.short[part] = this.#newWindow(highFrequency, hot.session, start, hot.partItems[part], hot.partClicks[part]);
+      }
     }
-    if (hot.earlier !== null) this.#add(hot.earlier, time, item, offset);
-    if (hot.own !== null) this.#add(hot.own, time, item, offset);
+    if (hot.earlier !== null) this.#addLong(hot.earlier, time, item, offset);
+    if (hot.own !== null) this.#addLong(hot.own, time, item, offset);
     if (!hot.busy && hot.clicks >= FOLLOW_LONG) this.#followLong(pane, hot);
   }
 
@@ -148,45 +185,64 @@ export class Lane {
   #linkLong(first: Pane | null, second: Pane | null, start: number, session: number): void {
     if (start + botLike.sizeMs <= this.watermark) return;
     const early = first?.follow(session) ?? null, late = second?.follow(session) ?? null;
-    const window = early?.own ?? late?.earlier ?? this.#newWindow(botLike, session, start, [early, late]);
+    const window = early?.own ?? late?.earlier ?? this.#newLongWindow(session, start, [early, late]);
     if (early !== null) early.own = window;
     if (late !== null) late.earlier = window;
   }
 
-  #newWindow(rule: WindowRule, session: number, start: number, parts: readonly (HotSession | null)[], part?: number): HotWindow {
-    const window = new HotWindow(rule, session, start);
-    for (const hot of parts) {
-      if (hot === null) continue;
-      if (part !== undefined) window.takeOver(hot.partClicks[part], hot.partItems[part]);
-      else for (let i = 0; i < hot.partClicks.length; i++) window.takeOver(hot.partClicks[i], hot.partItems[i]);
-    }
+  #newWindow(rule: WindowRule, session: number, start: number, items: ItemSet, clicks: number): HotWindow {
+    const window = new HotWindow(rule, session, start, items);
+    window.clicks = clicks;
     this.#followed.push(window);
     return window;
   }
 
+  /** The window over two panes: more items than the rule allows are not counted, as it is over with one more. */
+  #newLongWindow(session: number, start: number, panes: readonly (HotSession | null)[]): HotWindow {
+    const items = new ItemSet(botLike.itemsMax);
+    let clicks = 0;
+    for (const hot of panes) {
+      if (hot === null) continue;
+      clicks += hot.clicks;
+      for (const part of hot.partItems) part.forEach((item) => items.add(item));
+    }
+    return this.#newWindow(botLike, session, start, items, clicks);
+  }
+
+  #addLong(window: HotWindow, time: number, item: number, offset: number): void {
+    if (window.end > this.watermark) window.items.add(item);
+    this.#add(window, time, item, offset);
+  }
+
+  /** Counts a click, which is among the window's items already if it is a short one. */
   #add(window: HotWindow, time: number, item: number, offset: number): void {
-    if (window.end <= this.watermark) return;
+    if (window.state === "over" || window.end <= this.watermark) return;
     window.add(time, item, offset);
-    if (window.state === "over") return;
-    const met = holds(window.rule, window.clicks, window.uniqueItems);
-    if (window.state === "quiet" && met) {
-      window.state = "provisional";
-      window.tippedAt = time;
-      this.report("provisional", window);
-    } else if (window.uniqueItems > window.rule.itemsMax) {
+    const { rule } = window;
+    if (window.items.size > rule.itemsMax) {
       const shown = window.state === "provisional";
       window.state = "over";
-      if (shown) this.report("retracted", window);
+      if (shown) this.report("retracted", window, offset);
+    } else if (window.state === "quiet" && holds(rule, window.clicks, window.uniqueItems)) {
+      window.state = "provisional";
+      window.tippedAt = time;
+      this.report("provisional", window, offset);
     }
   }
 
   #openPane(start: number, offset: number): Pane | null {
     if (this.#panes.size >= limits.panesMax) return null;
-    const pane = this.#pool.pop() ?? new Pane(start, offset, this.paneSessionsMax);
+    const pane = this.#pooled() ?? new Pane();
     pane.reset(start, offset, this.paneSessionsMax);
     this.#panes.set(start, pane);
     for (const hot of this.#panes.get(start - PANE_MS)?.busy ?? []) this.#linkNeighbour(pane, hot, start - PANE_MS);
     for (const hot of this.#panes.get(start + PANE_MS)?.busy ?? []) this.#linkNeighbour(pane, hot, start);
+    return pane;
+  }
+
+  #pooled(): Pane | undefined {
+    const pane = this.#pool.pop();
+    if (pane !== undefined) this.#poolBytes -= pane.bytes;
     return pane;
   }
 
@@ -198,24 +254,31 @@ export class Lane {
     else here.earlier = window;
   }
 
-  #close(): void {
-    this.lateBefore = Math.floor(this.watermark / PART_MS) * PART_MS;
-    this.#nextClose = this.lateBefore + PART_MS;
-    if (this.#followed.length > 0) this.#closeWindows();
+  #close(offset: number): void {
+    this.#closeUntilNow();
+    if (this.#followed.length > 0) this.#closeWindows(offset);
     for (const [start, pane] of this.#panes) {
       if (start + botLike.sizeMs > this.watermark) continue;
       this.#panes.delete(start);
       if (this.#recent === pane) this.#recent = null;
-      if (this.#pool.length < POOL_MAX && pane.tableBytes <= POOL_TABLE_BYTES_MAX) this.#pool.push(pane);
+      if (this.#poolBytes + pane.bytes > limits.paneReuseBytesMax) continue;
+      this.#poolBytes += pane.bytes;
+      this.#pool.push(pane);
     }
   }
 
-  #closeWindows(): void {
+  /** Takes note of what the watermark has passed. */
+  #closeUntilNow(): void {
+    this.lateBefore = Math.floor(this.watermark / PART_MS) * PART_MS;
+    this.#closesAt = this.lateBefore + PART_MS + limits.latenessMs;
+  }
+
+  #closeWindows(offset: number): void {
     const closing = this.#followed.filter((window) => window.end <= this.watermark);
     if (closing.length === 0) return;
     this.#followed = this.#followed.filter((window) => window.end > this.watermark);
     // By end, then rule; equal ones stay in the order in which the log made them worth following.
     closing.sort((a, b) => a.end - b.end || (a.rule.type < b.rule.type ? -1 : a.rule.type > b.rule.type ? 1 : 0));
-    for (const window of closing) if (window.state === "provisional") this.report("confirmed", window);
+    for (const window of closing) if (window.state === "provisional") this.report("confirmed", window, offset);
   }
 }

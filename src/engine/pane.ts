@@ -1,29 +1,45 @@
-// One 30 s pane of event time in one lane: what each session clicked in it. A session's first clicks lie in a flat table that fits the
-// processor's cache; one that clicks on becomes a HotSession, which is followed click by click. Both built-in windows are made of panes.
-// What always holds: a pane's content depends on the clicks and their order alone. Knows no rule, no clock, no store.
+// One 30 s pane of event time in one lane: what each session clicked in it. The clicks lie one behind the other in a log; a session has two
+// words in a flat table, small enough for the processor's cache, which lead to its latest click, and each click leads to the one before. A
+// session that clicks on becomes a HotSession, which is followed click by click. Both built-in windows are made of panes.
+// What always holds: a pane's content depends on the clicks and their order alone; codes are signed integers here. Knows no rule, no clock.
 
 import { limits } from "../limits.ts";
 import type { HotWindow } from "./hot_window.ts";
+import { ItemSet } from "./item_set.ts";
 
 /** ms of event time in a pane, and in each of the parts that short windows are made of. */
 export const PANE_MS = 30_000;
 export const PART_MS = 10_000;
 export const PARTS = PANE_MS / PART_MS;
 
-// A slot: session, state, then the items of up to INLINE clicks. state: bits 0 to 2 clicks, then 2 bits a click for its part;
-// or HOT plus the place of the session in `hot`.
-const STRIDE = 8;
-const INLINE = 6;
-const EMPTY = 0xffff_ffff;
-const HOT = 0x8000_0000;
-const SLOTS_AT_FIRST = 256;
+/** Clicks of a session that are merely noted. With the next one it becomes a HotSession. */
+export const NOTED_CLICKS_MAX = 24;
 
-/** A session that clicked more than a handful of times in one pane. */
+// A slot: session, state. state: the number of clicks in bits 26 to 30, and the place of the latest one in the log; or, below zero, HOT plus
+// the place of the session in `hot`.
+const STRIDE = 2;
+const EMPTY = -1;
+const HOT = -0x8000_0000;
+const CLICKS_SHIFT = 26;
+const ONE_CLICK = 1 << CLICKS_SHIFT;
+const PLACE_MASK = ONE_CLICK - 1;
+const ALL_NOTED = NOTED_CLICKS_MAX << CLICKS_SHIFT;
+const SLOTS_AT_FIRST = 256;
+/** Length of a table that is taken to lie in the processor's cache. */
+const CACHED_SLOTS = STRIDE * 16_384;
+// A click in the log: item, then the place of the session's click before in bits 2 and on, and the part in bits 0 and 1.
+const CLICK_WORDS = 2;
+const CLICKS_AT_FIRST = 512;
+
+/** A table at its reset that is this many times as long as what was in it needs is made shorter, for a short one stays in the cache. */
+const SPARSE = 16;
+
+/** A session that clicked more than some two dozen times in one pane, or is followed because it did in the one beside. */
 export class HotSession {
   clicks = 0;
   readonly partClicks = [0, 0, 0];
-  /** Distinct items of each part, exact up to limits.uniqueItemsMax + 1. */
-  readonly partItems: Set<number>[] = [new Set(), new Set(), new Set()];
+  /** Different items of each part. */
+  readonly partItems = [new ItemSet(limits.uniqueItemsMax), new ItemSet(limits.uniqueItemsMax), new ItemSet(limits.uniqueItemsMax)];
   /** The short windows that are followed, by part. */
   readonly short: (HotWindow | null)[] = [null, null, null];
   /** The long windows that are followed: the one that began a pane earlier, and the one that begins here. */
@@ -42,8 +58,7 @@ export class HotSession {
   add(part: number, item: number): void {
     this.clicks++;
     this.partClicks[part]++;
-    const items = this.partItems[part];
-    if (items.size <= limits.uniqueItemsMax) items.add(item);
+    this.partItems[part].add(item);
   }
 }
 
@@ -54,25 +69,31 @@ export class Pane {
   hot: HotSession[] = [];
   /** Hot sessions whose long windows are followed. */
   busy: HotSession[] = [];
-  #slots = new Uint32Array(STRIDE * SLOTS_AT_FIRST);
+  #slots: Int32Array = new Int32Array(STRIDE * SLOTS_AT_FIRST);
   #shift = 24;
   #used = 0;
+  #clicks: Int32Array = new Int32Array(CLICK_WORDS * CLICKS_AT_FIRST);
+  /** Where the next click goes in the log, counted in words. */
+  #end = 0;
   #sessionsMax: number = limits.paneSessionsMax;
+  /** Of no use but that it is kept, so that what `foresee` does is done. */
+  #foreseen = 0;
 
-  constructor(start: number, firstOffset: number, sessionsMax: number = limits.paneSessionsMax) {
-    this.reset(start, firstOffset, sessionsMax);
-  }
-
-  /** Empties the pane for another time; its table is kept. */
-  reset(start: number, firstOffset: number, sessionsMax: number = limits.paneSessionsMax): void {
+  /** Makes the pane one for another time, with nothing in it; its tables are kept, so that it need not grow again. */
+  reset(start: number, firstOffset: number, sessionsMax: number): void {
     this.start = start;
     this.firstOffset = firstOffset;
+    this.#sessionsMax = sessionsMax;
     this.hot = [];
     this.busy = [];
+    if (this.#slots.length > STRIDE * SLOTS_AT_FIRST && this.#used * STRIDE * SPARSE < this.#slots.length) {
+      this.#slots = new Int32Array(this.#slots.length / 2);
+      this.#shift++;
+      this.#clicks = new Int32Array(Math.max(CLICK_WORDS * CLICKS_AT_FIRST, this.#clicks.length / 2));
+    }
     this.#used = 0;
-    this.#sessionsMax = sessionsMax;
-    const slots = this.#slots;
-    for (let at = 0; at < slots.length; at += STRIDE) slots[at] = EMPTY;
+    this.#end = 0;
+    this.#slots.fill(EMPTY);
   }
 
   /** Sessions with a click in this pane. */
@@ -80,9 +101,9 @@ export class Pane {
     return this.#used;
   }
 
-  /** Bytes of the table, so that large ones are not kept for reuse. */
-  get tableBytes(): number {
-    return this.#slots.byteLength;
+  /** Bytes of its tables. */
+  get bytes(): number {
+    return this.#slots.byteLength + this.#clicks.byteLength;
   }
 
   /**
@@ -96,20 +117,25 @@ export class Pane {
       at = (at + STRIDE) & mask;
     }
     const state = slots[at + 1];
-    if (state < HOT) {
-      const clicks = state & 7;
-      if (clicks < INLINE) {
-        slots[at + 2 + clicks] = item;
-        slots[at + 1] = (state + 1) | (part << (3 + 2 * clicks));
-        return KNOWN_SESSION;
-      }
-      const hot = this.#promote(at);
-      hot.add(part, item);
-      return hot;
+    if (state >= 0 && state < ALL_NOTED) {
+      slots[at + 1] = (state & ~PLACE_MASK) + ONE_CLICK + this.#note(item, ((state & PLACE_MASK) << 2) | part);
+      return KNOWN_SESSION;
     }
-    const hot = this.hot[state - HOT];
+    const hot = state < 0 ? this.hot[state - HOT] : this.#promote(at);
     hot.add(part, item);
     return hot;
+  }
+
+  /**
+   * Looks up sessions that are about to click. A large table lies outside the processor's cache, and lookups of this kind wait for memory all
+   * at once, where those of `click` would wait one after the other.
+   */
+  foresee(sessions: Uint32Array, from: number, to: number): void {
+    const slots = this.#slots, shift = this.#shift;
+    if (slots.length <= CACHED_SLOTS) return;
+    let seen = 0;
+    for (let row = from; row < to; row++) seen ^= slots[(Math.imul(sessions[row], 0x9e3779b1) >>> shift) * STRIDE];
+    this.#foreseen = seen;
   }
 
   /** The session as a HotSession, made of what is known of it here; it is followed from now on. */
@@ -117,18 +143,12 @@ export class Pane {
     const at = this.#find(session);
     if (at >= 0) {
       const state = this.#slots[at + 1];
-      return state >= HOT ? this.hot[state - HOT] : this.#promote(at);
+      return state < 0 ? this.hot[state - HOT] : this.#promote(at);
     }
     const hot = new HotSession(session);
     this.#insert(session, HOT + this.hot.length);
     this.hot.push(hot);
     return hot;
-  }
-
-  /** The HotSession of a session that is followed here, or null. */
-  followed(session: number): HotSession | null {
-    const at = this.#find(session);
-    return at >= 0 && this.#slots[at + 1] >= HOT ? this.hot[this.#slots[at + 1] - HOT] : null;
   }
 
   /** True when the pane holds more than it may: `forget` has to follow. */
@@ -139,25 +159,12 @@ export class Pane {
   /** Forgets the sessions with the fewest clicks until half of what is allowed is left, those with a followed window never. Returns how many. */
   forget(): number {
     const before = this.#used;
-    const old = this.#slots, oldHot = this.hot;
-    const clicksOf = (at: number) => old[at + 1] >= HOT ? oldHot[old[at + 1] - HOT].clicks : old[at + 1] & 7;
     for (
       let least = 2;
       this.#used > this.#sessionsMax / 2 || this.hot.length > limits.paneHotSessionsMax / 2;
       least = Math.ceil(least * 1.25)
     ) {
-      this.#slots = new Uint32Array(old.length);
-      for (let at = 0; at < old.length; at += STRIDE) this.#slots[at] = EMPTY;
-      this.#used = 0;
-      this.hot = [];
-      for (let at = 0; at < old.length; at += STRIDE) {
-        if (old[at] === EMPTY) continue;
-        const hot = old[at + 1] >= HOT ? oldHot[old[at + 1] - HOT] : null;
-        if (clicksOf(at) < least && !hot?.kept) continue;
-        const to = this.#insert(old[at], hot === null ? old[at + 1] : HOT + this.hot.length);
-        if (hot === null) this.#slots.set(old.subarray(at + 2, at + STRIDE), to + 2);
-        else this.hot.push(hot);
-      }
+      this.#keep(least);
       if (this.hot.every((hot) => hot.kept) && this.#used === this.hot.length) break;
     }
     return before - this.#used;
@@ -165,13 +172,9 @@ export class Pane {
 
   /** Calls back with every session and item code that the pane holds. */
   codes(each: (code: number) => void): void {
-    const slots = this.#slots;
-    for (let at = 0; at < slots.length; at += STRIDE) {
-      if (slots[at] === EMPTY) continue;
-      each(slots[at]);
-      const state = slots[at + 1];
-      if (state < HOT) { for (let i = 0; i < (state & 7); i++) each(slots[at + 2 + i]); }
-    }
+    const slots = this.#slots, clicks = this.#clicks;
+    for (let at = 0; at < slots.length; at += STRIDE) if (slots[at] !== EMPTY) each(slots[at]);
+    for (let at = 0; at < this.#end; at += CLICK_WORDS) each(clicks[at]);
     for (const hot of this.hot) {
       for (const items of hot.partItems) items.forEach(each);
       for (const window of [...hot.short, hot.earlier, hot.own]) window?.codes(each);
@@ -181,15 +184,23 @@ export class Pane {
   #first(at: number, session: number, item: number, part: number): typeof NEW_SESSION {
     const slots = this.#slots;
     slots[at] = session;
-    slots[at + 1] = 1 | (part << 3);
-    slots[at + 2] = item;
-    this.#used++;
-    if (this.#used * STRIDE * 2 > slots.length) this.#grow();
+    slots[at + 1] = ONE_CLICK + this.#note(item, part);
+    if (++this.#used * STRIDE * 2 > slots.length) this.#grow();
     return NEW_SESSION;
   }
 
-  /** Puts a session that is not there into the table; returns its place. */
-  #insert(session: number, state: number): number {
+  /** Adds a click to the log; returns its place. */
+  #note(item: number, before: number): number {
+    const at = this.#end;
+    if (at === this.#clicks.length) this.#clicks = longer(this.#clicks);
+    this.#clicks[at] = item;
+    this.#clicks[at + 1] = before;
+    this.#end = at + CLICK_WORDS;
+    return at / CLICK_WORDS;
+  }
+
+  /** Puts a session that is not there into the table. */
+  #insert(session: number, state: number): void {
     if ((this.#used + 1) * STRIDE * 2 > this.#slots.length) this.#grow();
     const slots = this.#slots, mask = slots.length - 1;
     let at = (Math.imul(session, 0x9e3779b1) >>> this.#shift) * STRIDE;
@@ -197,7 +208,6 @@ export class Pane {
     slots[at] = session;
     slots[at + 1] = state;
     this.#used++;
-    return at;
   }
 
   #find(session: number): number {
@@ -210,25 +220,59 @@ export class Pane {
     return at;
   }
 
+  /** Makes a HotSession of the session in the slot at `at`. */
   #promote(at: number): HotSession {
-    const slots = this.#slots, state = slots[at + 1];
-    const hot = new HotSession(slots[at]);
-    for (let i = 0; i < (state & 7); i++) hot.add((state >>> (3 + 2 * i)) & 3, slots[at + 2 + i]);
+    const slots = this.#slots, clicks = this.#clicks, state = slots[at + 1], hot = new HotSession(slots[at]);
+    let place = state & PLACE_MASK;
+    for (let left = state >> CLICKS_SHIFT; left > 0; left--) {
+      const before = clicks[CLICK_WORDS * place + 1];
+      hot.add(before & 3, clicks[CLICK_WORDS * place]);
+      place = before >> 2;
+    }
     slots[at + 1] = HOT + this.hot.length;
     this.hot.push(hot);
     return hot;
   }
 
+  /** Forgets all sessions with fewer than `least` clicks, but for those with a followed window, and the clicks of all that are gone. */
+  #keep(least: number): void {
+    const slots = this.#slots, clicks = this.#clicks, hot = this.hot;
+    this.#slots = new Int32Array(slots.length).fill(EMPTY);
+    this.#clicks = new Int32Array(clicks.length);
+    this.#used = 0;
+    this.#end = 0;
+    this.hot = [];
+    for (let at = 0; at < slots.length; at += STRIDE) {
+      if (slots[at] === EMPTY) continue;
+      const state = slots[at + 1];
+      if (state < 0) {
+        const session = hot[state - HOT];
+        if (session.clicks < least && !session.kept) continue;
+        this.#insert(session.session, HOT + this.hot.length);
+        this.hot.push(session);
+      } else if (state >> CLICKS_SHIFT >= least) {
+        // Newest first, which is all the same: what counts is how many items each part has.
+        let place = state & PLACE_MASK, noted = 0;
+        for (let left = state >> CLICKS_SHIFT; left > 0; left--) {
+          const before = clicks[CLICK_WORDS * place + 1];
+          noted = this.#note(clicks[CLICK_WORDS * place], (noted << 2) | (before & 3));
+          place = before >> 2;
+        }
+        this.#insert(slots[at], (state & ~PLACE_MASK) + noted);
+      }
+    }
+  }
+
   #grow(): void {
     const old = this.#slots;
-    const slots = new Uint32Array(old.length * 2), mask = slots.length - 1;
-    for (let at = 0; at < slots.length; at += STRIDE) slots[at] = EMPTY;
+    const slots = new Int32Array(old.length * 2).fill(EMPTY), mask = slots.length - 1;
     this.#shift--;
     for (let from = 0; from < old.length; from += STRIDE) {
       if (old[from] === EMPTY) continue;
       let at = (Math.imul(old[from], 0x9e3779b1) >>> this.#shift) * STRIDE;
       while (slots[at] !== EMPTY) at = (at + STRIDE) & mask;
-      for (let i = 0; i < STRIDE; i++) slots[at + i] = old[from + i];
+      slots[at] = old[from];
+      slots[at + 1] = old[from + 1];
     }
     this.#slots = slots;
   }
@@ -236,3 +280,9 @@ export class Pane {
 
 export const NEW_SESSION = 0;
 export const KNOWN_SESSION = 1;
+
+function longer(column: Int32Array): Int32Array {
+  const into = new Int32Array(2 * column.length);
+  into.set(column);
+  return into;
+}

@@ -8,7 +8,7 @@ import { type EventBatch, LIVE } from "../event/batch.ts";
 import { limits } from "../limits.ts";
 import type { AnomalyEffect, Effects } from "./effects.ts";
 import type { HotWindow } from "./hot_window.ts";
-import { Lane } from "./lane.ts";
+import { Lane, type WindowReport } from "./lane.ts";
 import { mix, Sketch, textHash } from "./sketch.ts";
 import { EngineWords } from "./words.ts";
 
@@ -45,6 +45,8 @@ export interface StateOptions {
   readonly wordsMax?: number;
   /** Whether confirmed anomalies are all that is asked for: evidence of what may yet change is dear to gather. */
   readonly confirmedAlone?: boolean;
+  /** Whether nobody asks for the clicks that are the evidence. */
+  readonly withoutEvidence?: boolean;
 }
 
 export class PartitionState {
@@ -59,8 +61,11 @@ export class PartitionState {
   #memoOf: readonly string[] = [];
   #memo = new Uint32Array(0);
   #hashes = new Uint32Array(0);
+  /** Of no use but that it is kept, so that what is read ahead is read. */
+  #foreseen = 0;
   #effects: Effects | null = null;
-  #offset = 0;
+  /** The offset of the latest effect, and which of that offset it is. */
+  #offset = -1;
   #ordinal = 0;
 
   constructor(readonly partition: number, private readonly options: StateOptions = {}) {
@@ -128,8 +133,6 @@ export class PartitionState {
     if (effects === null) from = Math.max(from, (this.lanes.get(batch.lane)?.fillsFrom ?? Infinity) - batch.firstOffset);
     if (from >= to) return;
     this.#effects = effects;
-    this.#offset = batch.firstOffset + from;
-    this.#ordinal = 0;
     if (batch.control === "events") this.#events(batch, from, to, effects);
     else if (effects !== null) this.#mark(batch);
   }
@@ -137,8 +140,8 @@ export class PartitionState {
   #mark(batch: EventBatch): void {
     const lane = this.lanes.get(batch.lane);
     if (lane === undefined) return;
-    if (batch.control === "time_mark") return lane.advance(batch.eventTime[0]);
-    lane.end();
+    if (batch.control === "time_mark") return lane.advance(batch.eventTime[0], batch.firstOffset);
+    lane.end(batch.firstOffset);
     this.lanes.delete(batch.lane);
   }
 
@@ -146,29 +149,44 @@ export class PartitionState {
     const lane = this.#lane(batch.lane);
     const { kind, eventTime, session, item, words } = batch;
     const ahead = batch.lane === LIVE ? batch.arrival + limits.liveAheadMs : Infinity;
+    lane.begin(batch, ahead);
     const memo = words.length > 0 ? this.#memoFor(words) : this.#memo;
     const evicted = lane.evicted;
-    for (let row = from; row < to; row++) {
+    let clicks = 0;
+    for (let row = from, foreseen = from; row < to; row++) {
+      if (row === foreseen) {
+        foreseen = Math.min(row + FORESEEN_ROWS, to);
+        lane.foresee(session, row, foreseen);
+        if (memo.length > CACHED_MEMO) this.#foresee(session, row, foreseen, memo);
+      }
       const time = eventTime[row];
-      this.#offset = batch.firstOffset + row;
-      this.#ordinal = 0;
-      if (time > lane.newest) lane.advance(time < ahead ? time : ahead);
-      let who = session[row];
+      lane.reach(row);
+      const who = session[row];
       if (kind[row] !== CLICK) {
         if (effects !== null) this.#count(kind[row], who, batch);
         continue;
       }
+      clicks++;
+      if (time < lane.lateBefore && effects !== null) this.#late(batch, row, lane, effects);
       let what = item[row];
       if (what >= FIRST_WORD && what !== ABSENT) what = this.words.engineCode(batch, what, memo);
-      if (effects !== null) {
-        this.counters.kinds[CLICK]++;
-        if (time < lane.lateBefore) this.#late(batch, row, lane, effects);
-      }
-      const known = who;
-      if (who >= FIRST_WORD) who = this.words.engineCode(batch, who, memo);
-      if (lane.click(time, who, what, this.#offset) && effects !== null) this.#seen(known, batch);
+      const known = who < FIRST_WORD ? who : this.words.engineCode(batch, who, memo);
+      if (lane.click(row, known | 0, what | 0) && effects !== null) this.#seen(who, batch);
     }
-    if (effects !== null) this.counters.evicted += lane.evicted - evicted;
+    if (effects === null) return;
+    this.counters.kinds[CLICK] += clicks;
+    this.counters.evicted += lane.evicted - evicted;
+  }
+
+  /** As `Lane.foresee`, for what is known of the words of sessions. */
+  #foresee(session: Uint32Array, from: number, to: number, memo: Uint32Array): void {
+    const hashes = this.#hashes;
+    let seen = 0;
+    for (let row = from; row < to; row++) {
+      const at = session[row] - FIRST_WORD;
+      if (at >= 0) seen ^= memo[at] ^ hashes[at];
+    }
+    this.#foreseen = seen;
   }
 
   #count(kind: number, session: number, batch: EventBatch): void {
@@ -196,7 +214,7 @@ export class PartitionState {
   #late(batch: EventBatch, row: number, lane: Lane, effects: Effects): void {
     this.counters.late++;
     effects.late.push({
-      offset: this.#offset,
+      offset: batch.firstOffset + row,
       lane: lane.name,
       partition: this.partition,
       session: textIn(batch, batch.session[row])!,
@@ -210,31 +228,42 @@ export class PartitionState {
   #lane(name: string): Lane {
     let lane = this.lanes.get(name);
     if (lane === undefined) {
-      lane = new Lane(name, (status, window) => this.#report(name, status, window), this.options.paneSessionsMax);
+      const report: WindowReport = (status, window, offset) => this.#report(name, status, window, offset);
+      lane = new Lane(name, report, this.options.paneSessionsMax);
       this.lanes.set(name, lane);
     }
     return lane;
   }
 
-  #report(lane: string, status: AnomalyEffect["status"], window: HotWindow): void {
+  #report(lane: string, status: AnomalyEffect["status"], window: HotWindow, offset: number): void {
     if (this.#effects === null || (this.options.confirmedAlone && status !== "confirmed")) return;
+    this.#ordinal = offset === this.#offset ? this.#ordinal + 1 : 0;
+    this.#offset = offset;
     this.#effects.anomalies.push({
-      offset: this.#offset,
-      ordinal: this.#ordinal++,
+      offset,
+      ordinal: this.#ordinal,
       status,
       rule: window.rule,
       lane,
       partition: this.partition,
-      session: this.words.text(window.session)!,
+      session: this.words.text(window.session >>> 0)!,
       windowStart: window.start,
       clicks: window.clicks,
       uniqueItems: window.uniqueItems,
       uniqueItemsCapped: window.uniqueItemsCapped,
       tippedAt: window.tippedAt,
-      evidence: window.evidence().map(({ time, item, offset }) => ({ time, item: this.words.text(item), offset })),
+      evidence: this.options.withoutEvidence
+        ? []
+        : window.evidence().map(({ time, item, offset }) => ({ time, item: this.words.text(item >>> 0), offset })),
     });
   }
 }
+
+/** Rows whose sessions are looked up at a time: what that brings into the processor's first cache stays there until it is used. */
+const FORESEEN_ROWS = 256;
+
+/** Words of which so much is known that it lies outside the processor's cache. */
+const CACHED_MEMO = 32_768;
 
 /** Zeros, behind what is kept of a column. */
 function resized(column: Uint32Array<ArrayBuffer>, length: number, keep: boolean): Uint32Array<ArrayBuffer> {

@@ -5,6 +5,8 @@ import { ABSENT, FIRST_WORD, textOf } from "../event/code.ts";
 import type { EventColumns } from "../event/batch.ts";
 import { limits } from "../limits.ts";
 
+const ABSENT_SIGNED = ABSENT | 0;
+
 export class EngineWords {
   readonly #codes = new Map<string, number>();
   readonly #texts: string[] = [];
@@ -45,7 +47,8 @@ export class EngineWords {
   sweep(live: (visit: (code: number) => void) => void): void {
     const used = new Uint8Array(this.#texts.length);
     live((code) => {
-      if (code >= FIRST_WORD && code !== ABSENT) used[code - FIRST_WORD] = 1;
+      // Codes are signed integers where windows hold them.
+      if ((code |= 0) < 0 && code !== ABSENT_SIGNED) used[(code >>> 0) - FIRST_WORD] = 1;
     });
     this.#free = [];
     for (const [text, code] of this.#codes) if (used[code - FIRST_WORD] === 0) this.#codes.delete(text);

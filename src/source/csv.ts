@@ -99,7 +99,7 @@ export class CsvReader implements RowReader {
    * One long function on purpose: fields taken by functions of their own, which must return both a value and a place, cost twice as much.
    */
   #plainRows(into: ColumnBuilder, rowsMax: number, kind: CsvLayout["kind"]): void {
-    const lines = this.#lines, bytes = lines.bytes, view = this.#view, end = lines.end;
+    const lines = this.#lines, bytes = lines.bytes, view = this.#view, end = lines.end, texts = this.#texts;
     const { kind: kinds, eventTime, session: sessions, item: items, category: categories } = into;
     const purchase = kind === PURCHASE ? into.withPurchase() : null;
     // Columns grow in `push` alone, which the next line that is not plain goes through.
@@ -118,9 +118,10 @@ export class CsvReader implements RowReader {
         }
       }
       if (at === lineAt || session > INTEGER_MAX || bytes[at] !== COMMA) {
-        at = plainEnd(bytes, lineAt, limits.idBytesMax);
+        at = plainEnd(bytes, view, lineAt, limits.idBytesMax);
         if (at === lineAt || bytes[at] !== COMMA) break;
-        session = this.#plainCode(into, bytes, lineAt, at);
+        session = integerIn(bytes, lineAt, at);
+        if (session < 0) texts.put(into, sessions, row, lineAt, at);
       }
       at++;
 
@@ -156,9 +157,10 @@ export class CsvReader implements RowReader {
         }
       }
       if (at === itemAt || item > INTEGER_MAX || bytes[at] !== COMMA) {
-        at = plainEnd(bytes, itemAt, limits.idBytesMax);
+        at = plainEnd(bytes, view, itemAt, limits.idBytesMax);
         if (at === itemAt || bytes[at] !== COMMA) break;
-        item = this.#plainCode(into, bytes, itemAt, at);
+        item = integerIn(bytes, itemAt, at);
+        if (item < 0) texts.put(into, items, row, itemAt, at);
       }
       at++;
 
@@ -187,23 +189,24 @@ export class CsvReader implements RowReader {
         categories[row] = ABSENT;
       } else {
         digit = bytes[at] - ZERO;
-        if (digit >= 0 && digit <= 9 && bytes[at + 1] === LF) {
-          categories[row] = digit;
+        if (bytes[at + 1] === LF && plainBytes[bytes[at]] === 1) {
+          categories[row] = digit >= 0 && digit <= 9 ? digit : texts.code(into, at, at + 1);
           at++;
         } else {
           const categoryAt = at;
-          at = plainEnd(bytes, at, PLAIN_CATEGORY_BYTES_MAX);
+          at = plainEnd(bytes, view, at, PLAIN_CATEGORY_BYTES_MAX);
           categories[row] = categoryAt === at ? ABSENT : this.#plainCode(into, bytes, categoryAt, at);
         }
       }
       if (bytes[at] === CR) at++;
       if (bytes[at] !== LF || at >= end) break;
       eventTime[row] = time;
-      sessions[row] = session;
-      items[row] = item;
+      if (session >= 0) sessions[row] = session;
+      if (item >= 0) items[row] = item;
       row++;
       lineAt = at + 1;
     }
+    texts.settle(into);
     kinds.fill(kind, first, row);
     into.count = row;
     lines.at = lineAt;
@@ -404,10 +407,19 @@ function twoDigits(bytes: Uint8Array, at: number): number {
 /** 1 for bytes of a text that needs no second look: printable, no blank, comma or quote. */
 const plainBytes = Uint8Array.from({ length: 256 }, (_, byte) => byte > SPACE && byte < DEL && byte !== COMMA && byte !== QUOTE ? 1 : 0);
 
-/** Where plain bytes from `from` on end, `bytesMax` of them at the most. */
-function plainEnd(bytes: Uint8Array, from: number, bytesMax: number): number {
+/** Where plain bytes from `from` on end, `bytesMax` of them at the most. Four letters, digits or the like are looked at in one go. */
+function plainEnd(bytes: Uint8Array, view: DataView, from: number, bytesMax: number): number {
   const stop = from + bytesMax;
   let at = from;
+  while (at + 4 <= stop && fourPlain(view.getInt32(at, true))) at += 4;
   while (at < stop && plainBytes[bytes[at]] === 1) at++;
   return at;
 }
+
+/** Whether four bytes are all between `-` and `~`: adding takes a smaller one no further than 127, and a larger one beyond it. */
+function fourPlain(four: number): boolean {
+  return ((four + 0x53535353) & ~four & ~(four + 0x01010101) & 0x80808080) === HIGH_BITS;
+}
+
+/** The highest bit of each of four bytes. */
+const HIGH_BITS = 0x80808080 | 0;

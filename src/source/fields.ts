@@ -4,7 +4,7 @@
 import { parse } from "csv-parse/sync";
 import type { RejectCode } from "../event/reject.ts";
 import { COLUMNS_MAX } from "./layout.ts";
-import { utf8Text } from "../event/word_cache.ts";
+import { utf8Text } from "../event/text_of_bytes.ts";
 
 const COMMA = 44, QUOTE = 34;
 

@@ -19,18 +19,20 @@ const CHUNK_REJECTS_MAX = 128;
 export interface OnePassOptions extends Pick<OrderOptions, "reorderMs" | "sortRowsMax" | "chunkRowsMax"> {
   /** Where the columns are, when they are not as in the two known layouts. */
   readonly indexes?: ColumnIndexes | null;
+  /** Whether the file's hash is asked for; it is, if not given. */
+  readonly hashed?: boolean;
 }
 
 /**
  * Yields the rows of a file of lines in order, and returns what `prescan` would; or null where the file has to be read twice: then what was
- * yielded means nothing. Throws as `prescan` does.
+ * yielded means nothing. Columns last until the next ones are asked for. Throws as `prescan` does.
  */
 export function* rowsInOnePass(path: string, options: OnePassOptions = {}): Generator<OrderedChunk, Prescan | null> {
   const { reorderMs = limits.reorderMs, sortRowsMax = limits.sortRowsMax } = options;
   const heldMax = Math.floor(sortRowsMax / 2), chunkRows = Math.min(options.chunkRowsMax ?? CHUNK_ROWS_MAX, heldMax);
   let rejects: Reject[] = [], firstRow = 0, parsed = 0;
-  using pass = new LinesPass(path, options.indexes ?? null, (reject) => rejects.push(reject));
-  const buffer = new ReorderBuffer(pass.plain, chunkRows);
+  using pass = new LinesPass(path, options.indexes ?? null, (reject) => rejects.push(reject), { hashed: options.hashed });
+  const buffer = new ReorderBuffer(pass.plain, chunkRows, true);
   for (let more = true; more;) {
     const carried = buffer.count;
     if (carried > heldMax / 2) return null;

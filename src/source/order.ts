@@ -4,22 +4,46 @@
 /** Bits of an exact integer in a double. */
 const EXACT_BITS = 53;
 
-/** The rows 0 to `count` - 1 by (time, row); null when they are in order as they stand. */
-export function timeOrder(times: Float64Array, count: number): Uint32Array | null {
+/** Memory to find orders in, used again and again: fresh memory costs as much as the work. */
+export class OrderScratch {
+  kept = new Uint32Array(0);
+  dropped = new Uint32Array(0);
+  order = new Uint32Array(0);
+
+  /** Makes room for `count` rows. */
+  fit(count: number): this {
+    if (count > this.kept.length) {
+      this.kept = new Uint32Array(count);
+      this.dropped = new Uint32Array(count);
+      this.order = new Uint32Array(count);
+    }
+    return this;
+  }
+}
+
+/**
+ * The rows 0 to `count` - 1 by (time, row); null when they are in order as they stand. scratch: where the order is found; it lasts until the
+ * next one is.
+ */
+export function timeOrder(times: Float64Array, count: number, scratch = new OrderScratch()): Uint32Array | null {
   let row = 1;
   while (row < count && times[row] >= times[row - 1]) row++;
   if (row >= count) return null;
-  const { kept, dropped } = split(times, count, row);
+  const { kept, dropped } = split(times, count, row, scratch.fit(count));
   sortByTime(times, dropped);
-  return merge(times, kept, dropped);
+  return merge(times, kept, dropped, scratch.order.subarray(0, count));
 }
 
 /**
  * Splits rows into those in ascending order and the others, both by row; the first `sorted` rows ascend already. A single row that is
  * far ahead of its time is dropped itself, so that it does not drive out all that follow.
  */
-function split(times: Float64Array, count: number, sorted: number): { kept: Uint32Array; dropped: Uint32Array } {
-  const kept = new Uint32Array(count), dropped = new Uint32Array(count);
+function split(
+  times: Float64Array,
+  count: number,
+  sorted: number,
+  { kept, dropped }: OrderScratch,
+): { kept: Uint32Array; dropped: Uint32Array } {
   for (let row = 0; row < sorted; row++) kept[row] = row;
   let keptCount = sorted, droppedCount = 0, unordered = false;
   for (let row = sorted; row < count; row++) {
@@ -63,9 +87,8 @@ function sortByTime(times: Float64Array, rows: Uint32Array): void {
   for (let place = 0; place < length; place++) rows[place] = given[keys[place] % places];
 }
 
-/** One order out of two. Rows of one time go by their number. */
-function merge(times: Float64Array, left: Uint32Array, right: Uint32Array): Uint32Array {
-  const order = new Uint32Array(left.length + right.length);
+/** One order out of two, in `order`. Rows of one time go by their number. */
+function merge(times: Float64Array, left: Uint32Array, right: Uint32Array, order: Uint32Array): Uint32Array {
   let to = 0, from = 0;
   for (const row of right) {
     const time = times[row];

@@ -4,6 +4,7 @@
 
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
+import { assert } from "../assert.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
 import { ColumnBuilder } from "../event/batch.ts";
 import { ABSENT } from "../event/code.ts";
@@ -26,7 +27,7 @@ const STEP_ROWS = 4096;
 const STEP_WORDS_MAX = 16_384;
 
 /** Texts that nobody reads: only times are looked at here. */
-const unread: Texts = { code: () => ABSENT };
+const unread: Texts = { code: () => ABSENT, put: () => {}, settle: () => {} };
 
 /** First lines that an error shows. */
 const SHOWN_LINES = 3;
@@ -44,7 +45,7 @@ const FORM_BYTES = 1024;
 const HASHED_BYTES = 1024 * 1024;
 
 /**
- * A file that was read once. sha256: hex, of all bytes. layout: of CSV; null for other files and those without lines. rows: events.
+ * A file that was read once. sha256: hex, of all bytes; empty where it was not asked for. layout: of CSV; null for other files and those without lines. rows: events.
  * rejected: lines or rows that are no event. firstTime, lastTime: smallest and largest event time, ms since the epoch, NaN without rows.
  * displacementMs: how far a row lies behind the largest time before it, at the most. form: not there for CSV. unpacked: the rows of a
  * Parquet file, for the owner to close. madeUp: anomalies that are put among its rows; `rows` counts theirs.
@@ -78,7 +79,7 @@ export class LinesPass {
   /** Whether rows have no other columns than those of a CSV file. */
   readonly plain: boolean;
   readonly #path: string;
-  readonly #hash = createHash("sha256");
+  readonly #hash: ReturnType<typeof createHash> | null;
   readonly #lines: LineReader;
   readonly #csv: CsvReader | null;
   readonly #reader: RowReader;
@@ -86,11 +87,20 @@ export class LinesPass {
   /** The first rejects. */
   readonly #first: Reject[] = [];
 
-  /** texts: as of CsvReader. Throws `input_unreadable` when the file cannot be read or has another form, `usage` for impossible indexes. */
-  constructor(path: string, indexes: ColumnIndexes | null, onReject: (reject: Reject) => void = () => {}, texts?: Texts) {
+  /**
+   * texts: as of CsvReader. hashed: whether its hash is asked for, which takes as long as to read the file. Throws `input_unreadable` when the
+   * file cannot be read or has another form, `usage` for impossible indexes.
+   */
+  constructor(
+    path: string,
+    indexes: ColumnIndexes | null,
+    onReject: (reject: Reject) => void = () => {},
+    { texts, hashed = true }: { readonly texts?: Texts; readonly hashed?: boolean } = {},
+  ) {
     if (indexes !== null) checkIndexes(indexes);
     this.#path = path;
-    const lines = this.#lines = new LineReader(path, { onBytes: (bytes) => this.#hash.update(bytes) });
+    const hash = this.#hash = hashed ? createHash("sha256") : null;
+    const lines = this.#lines = new LineReader(path, hash === null ? {} : { onBytes: (bytes) => hash.update(bytes) });
     const report = (reject: Reject) => {
       if (this.#first.length < SHOWN_LINES) this.#first.push(reject);
       onReject(reject);
@@ -131,7 +141,7 @@ export class LinesPass {
   file(): Prescan {
     const path = this.#path, { rejected, bytes } = this, figures = this.#times.figures();
     if (figures.rows === 0 && rejected > 0) throw nothingGood(path, this.#first, "line");
-    const layout = this.#csv?.layout ?? null, sha256 = this.#hash.digest("hex");
+    const layout = this.#csv?.layout ?? null, sha256 = this.#hash?.digest("hex") ?? "";
     const file = { path, name: basename(path), sha256, bytes, layout, rejected, ...figures };
     return this.plain ? file : { ...file, form: "ndjson" };
   }
@@ -150,7 +160,7 @@ export class LinesPass {
  * for impossible indexes.
  */
 export function prescan(path: string, options: PrescanOptions = {}): Prescan {
-  using pass = new LinesPass(path, options.indexes ?? null, () => {}, unread);
+  using pass = new LinesPass(path, options.indexes ?? null, () => {}, { texts: unread });
   let columns = new ColumnBuilder(STEP_ROWS);
   for (let more = true; more;) {
     more = pass.fill(columns, STEP_ROWS, STEP_ROWS);
@@ -257,6 +267,7 @@ async function fileHash(path: string): Promise<{ sha256: string; bytes: number }
 
 /** The id of what is read from a file: the same bytes, columns, shift and made-up anomalies give the same id. Hex. */
 export function sourceId(file: Pick<Prescan, "sha256" | "layout" | "madeUp">, shiftMs: number): string {
+  assert(file.sha256 !== "", "a source is named by all of its file");
   const layout = file.layout === null ? "" : layoutText(file.layout);
   const madeUp = file.madeUp === undefined ? "" : `\nmade up every ${file.madeUp.intervalS} s`;
   return createHash("sha256").update(`${file.sha256}\n${layout}\n${shiftMs}${madeUp}`).digest("hex");

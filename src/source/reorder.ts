@@ -1,10 +1,10 @@
 // The reorder buffer: rows that may still be followed by older ones. It gives out what is surely next, and keeps the rest in its own columns.
 // What always holds: rows come out by (event time, row), however many are given at a time; what is given out is columns of its own, which
-// nothing here changes any more. Knows no file and no reader.
+// nothing here changes any more, or, for who asks for it, columns that last until the next ones. Knows no file and no reader.
 
 import { ColumnBuilder, type EventColumns } from "../event/batch.ts";
-import { ABSENT } from "../event/code.ts";
-import { countUntil, timeOrder } from "./order.ts";
+import { countUntil, OrderScratch, timeOrder } from "./order.ts";
+import { sliced } from "./slice.ts";
 
 /** Words that the buffer's columns may gather before those in use are copied: what was given out shares them all. */
 const WORDS_MAX = 131_072;
@@ -17,11 +17,19 @@ export class ReorderBuffer {
   newest = -Infinity;
   readonly #plain: boolean;
   readonly #pieceRows: number;
+  readonly #lent: boolean;
+  readonly #scratch = new OrderScratch();
+  /** Where rows are gathered that nobody keeps. */
+  #room = new ColumnBuilder(1);
 
-  /** plain: whether rows have no other columns than those of a CSV file. pieceRows: rows given out at a time, at the most. */
-  constructor(plain: boolean, pieceRows: number) {
+  /**
+   * plain: whether rows have no other columns than those of a CSV file. pieceRows: rows given out at a time, at the most. lent: whether the
+   * rows given out need not outlast the next ones, so that their memory can be used again.
+   */
+  constructor(plain: boolean, pieceRows: number, lent = false) {
     this.#plain = plain;
     this.#pieceRows = pieceRows;
+    this.#lent = lent;
     this.rows = new ColumnBuilder(2 * pieceRows);
   }
 
@@ -39,10 +47,26 @@ export class ReorderBuffer {
     let newest = this.newest;
     for (let row = added; row < count; row++) if (eventTime[row] > newest) newest = eventTime[row];
     this.newest = newest;
-    const order = timeOrder(eventTime, count);
+    const order = timeOrder(eventTime, count, this.#scratch);
     const ready = behindMs === -Infinity ? count : countUntil(eventTime, count, order, newest - behindMs);
-    yield* pieces(rows, order, ready, this.#pieceRows, this.#plain);
+    yield* this.#lent && this.#plain ? this.#lentPieces(order, ready) : pieces(rows, order, ready, this.#pieceRows, this.#plain);
     this.#keep(order, ready);
+  }
+
+  /** As `pieces`, in memory that is used again. */
+  *#lentPieces(order: Uint32Array | null, ready: number): Generator<EventColumns> {
+    const { rows } = this;
+    let from = 0;
+    do {
+      const to = Math.min(from + this.#pieceRows, ready);
+      yield order === null ? sliced(rows, from, to) : gathered(rows, order, from, to, this.#roomFor(to - from));
+      from = to;
+    } while (from < ready);
+  }
+
+  #roomFor(count: number): ColumnBuilder {
+    if (this.#room.eventTime.length < count) this.#room = new ColumnBuilder(Math.max(count, this.#pieceRows));
+    return this.#room;
   }
 
   /** Brings rows `ready` and on, in the order they have now, to the front. */
@@ -53,14 +77,16 @@ export class ReorderBuffer {
       return;
     }
     if (ready < count) {
-      const { kind, eventTime, session, item, category, purchase } = gathered(rows, order, ready, count);
-      rows.kind.set(kind);
-      rows.eventTime.set(eventTime);
-      rows.session.set(session);
-      rows.item.set(item);
-      rows.category.set(category);
-      rows.purchase?.price.set(purchase!.price);
-      rows.purchase?.quantity.set(purchase!.quantity);
+      const kept = order === null ? sliced(rows, ready, count) : gathered(rows, order, ready, count, this.#roomFor(count - ready));
+      const { kind, eventTime, session, item, category, purchase } = kept;
+      const left = count - ready;
+      rows.kind.set(kind.subarray(0, left));
+      rows.eventTime.set(eventTime.subarray(0, left));
+      rows.session.set(session.subarray(0, left));
+      rows.item.set(item.subarray(0, left));
+      rows.category.set(category.subarray(0, left));
+      rows.purchase?.price.set(purchase!.price.subarray(0, left));
+      rows.purchase?.quantity.set(purchase!.quantity.subarray(0, left));
     }
     rows.count = count - ready;
   }
@@ -89,31 +115,41 @@ export function copied(columns: ColumnBuilder, order: Uint32Array | null, from: 
   return into;
 }
 
-/** Rows [from, to) of `order` as columns of their own, sharing the words. Only the columns that a CSV file fills are looked at. */
-export function gathered(columns: ColumnBuilder, order: Uint32Array | null, from: number, to: number): EventColumns {
-  const { words, kind, eventTime, session, item, category, purchase } = columns, count = to - from;
-  const rows = order === null ? null : order.subarray(from, to);
-  return {
-    count,
-    words,
-    kind: rows === null ? kind.slice(from, to) : kind.slice(0, count),
-    eventTime: rows === null ? eventTime.slice(from, to) : picked(eventTime, rows, new Float64Array(count)),
-    session: rows === null ? session.slice(from, to) : picked(session, rows, new Uint32Array(count)),
-    item: rows === null ? item.slice(from, to) : picked(item, rows, new Uint32Array(count)),
-    category: rows === null ? category.slice(from, to) : picked(category, rows, new Uint32Array(count)),
-    purchase: purchase === null ? null : {
-      price: rows === null ? purchase.price.slice(from, to) : picked(purchase.price, rows, new Float64Array(count)),
-      quantity: rows === null ? purchase.quantity.slice(from, to) : picked(purchase.quantity, rows, new Float64Array(count)),
-      orderId: new Uint32Array(count).fill(ABSENT),
-      currency: new Uint32Array(count).fill(ABSENT),
-    },
-    visitor: null,
-    identity: null,
-    properties: null,
-  };
+/**
+ * Rows [from, to) of `order` as columns of their own, sharing the words. Only the columns that a CSV file fills are looked at. into: whose
+ * columns they become; those of a builder that was not used before are nobody else's.
+ */
+export function gathered(
+  columns: ColumnBuilder,
+  order: Uint32Array | null,
+  from: number,
+  to: number,
+  into = new ColumnBuilder(Math.max(1, to - from)),
+): EventColumns {
+  const count = to - from, rows = order === null ? null : order.subarray(from, to);
+  // All rows of a file are of one kind.
+  into.kind.set(columns.kind.subarray(0, count));
+  pickNumbers(columns.eventTime, rows, from, count, into.eventTime);
+  pickCodes(columns.session, rows, from, count, into.session);
+  pickCodes(columns.item, rows, from, count, into.item);
+  pickCodes(columns.category, rows, from, count, into.category);
+  if (columns.purchase !== null) {
+    const purchase = into.withPurchase();
+    pickNumbers(columns.purchase.price, rows, from, count, purchase.price);
+    pickNumbers(columns.purchase.quantity, rows, from, count, purchase.quantity);
+  }
+  const { kind, eventTime, session, item, category, purchase, visitor, identity, properties } = into;
+  return { count, words: columns.words, kind, eventTime, session, item, category, purchase, visitor, identity, properties };
 }
 
-function picked<T extends Float64Array | Uint32Array>(column: T, rows: Uint32Array, into: T): T {
-  for (let place = 0; place < rows.length; place++) into[place] = column[rows[place]];
-  return into;
+/** Puts the rows `rows` of a column, or for null `count` of them from `from` on, to the front of another. */
+function pickNumbers(column: Float64Array, rows: Uint32Array | null, from: number, count: number, into: Float64Array): void {
+  if (rows === null) into.set(column.subarray(from, from + count));
+  else for (let place = 0; place < count; place++) into[place] = column[rows[place]];
+}
+
+/** As `pickNumbers`. One function for both kinds of columns would be several times as slow. */
+function pickCodes(column: Uint32Array, rows: Uint32Array | null, from: number, count: number, into: Uint32Array): void {
+  if (rows === null) into.set(column.subarray(from, from + count));
+  else for (let place = 0; place < count; place++) into[place] = column[rows[place]];
 }

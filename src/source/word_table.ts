@@ -12,7 +12,17 @@ const SLOTS_AT_FIRST = 4096, WORDS_AT_FIRST = 16_384;
 export interface Texts {
   /** The code in `into`. */
   code(into: ColumnBuilder, from: number, to: number): number;
+  /** Sees to it that `column[row]`, a column of `into`, gets the code by the next `settle`. */
+  put(into: ColumnBuilder, column: Uint32Array, row: number, from: number, to: number): void;
+  /** Gives all codes that were put off. The texts must still be there. */
+  settle(into: ColumnBuilder): void;
 }
+
+/**
+ * Texts put off at a time. A large table lies outside the processor's cache: looked up together, texts wait for memory all at once, where
+ * they would wait one after the other.
+ */
+const PUT_OFF_MAX = 128;
 
 /** Before the bytes of a kept text: how many they are, and its code. */
 const HEAD_WORDS = 2;
@@ -30,6 +40,15 @@ export class WordTable implements Texts {
   #end = 0;
   /** Codes of texts of one letter, 0 where not known. */
   readonly #letters = new Uint32Array(128);
+  /** Texts put off: where they lie, their hashes, and where their codes go. */
+  #putOff = 0;
+  readonly #from = new Int32Array(PUT_OFF_MAX);
+  readonly #to = new Int32Array(PUT_OFF_MAX);
+  readonly #hash = new Uint32Array(PUT_OFF_MAX);
+  readonly #row = new Int32Array(PUT_OFF_MAX);
+  readonly #column: Uint32Array[] = [];
+  /** Of no use but that it is kept, so that what is read ahead is read. */
+  #seen = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -39,14 +58,51 @@ export class WordTable implements Texts {
   code(into: ColumnBuilder, from: number, to: number): number {
     if (this.#into !== into) this.#forget(into);
     if (to - from === 1) return this.#letters[this.#bytes[from]] ||= into.wordCode(String.fromCharCode(this.#bytes[from]));
-    const view = this.#view, slots = this.#slots, mask = slots.length - 2;
+    return this.#find(into, from, to, this.#hashOf(from, to));
+  }
+
+  put(into: ColumnBuilder, column: Uint32Array, row: number, from: number, to: number): void {
+    if (this.#putOff === PUT_OFF_MAX) this.settle(into);
+    const place = this.#putOff++;
+    this.#from[place] = from;
+    this.#to[place] = to;
+    this.#hash[place] = this.#hashOf(from, to);
+    this.#row[place] = row;
+    this.#column[place] = column;
+  }
+
+  settle(into: ColumnBuilder): void {
+    const count = this.#putOff;
+    if (count === 0) return;
+    if (this.#into !== into) this.#forget(into);
+    const slots = this.#slots, kept = this.#kept, hashes = this.#hash, mask = slots.length - 2;
+    let seen = 0;
+    for (let place = 0; place < count; place++) seen ^= slots[(hashes[place] << 1) & mask];
+    // The last word of most texts: with the first ones it makes all the lines of memory that comparing them will need.
+    for (let place = 0; place < count; place++) {
+      const at = slots[((hashes[place] << 1) & mask) + 1];
+      seen ^= kept[at] ^ kept[at + ((this.#to[place] - this.#from[place] - 1) >> 2)];
+    }
+    this.#seen = seen;
+    for (let place = 0; place < count; place++) {
+      this.#column[place][this.#row[place]] = this.#find(into, this.#from[place], this.#to[place], hashes[place]);
+    }
+    this.#putOff = 0;
+  }
+
+  #hashOf(from: number, to: number): number {
+    const view = this.#view;
     let hash = to - from, at = from;
     for (; at + 4 <= to; at += 4) {
       hash = Math.imul(hash ^ view.getInt32(at, true), 0x9e3779b1);
       hash ^= hash >>> 15;
     }
     if (at < to) hash = Math.imul(hash ^ (view.getInt32(at, true) & rest(to - at)), 0x9e3779b1);
-    hash = (hash ^ (hash >>> 13)) >>> 0;
+    return (hash ^ (hash >>> 13)) >>> 0;
+  }
+
+  #find(into: ColumnBuilder, from: number, to: number, hash: number): number {
+    const slots = this.#slots, mask = slots.length - 2;
     let slot = (hash << 1) & mask;
     for (let place = slots[slot + 1]; place !== 0; place = slots[slot + 1]) {
       if (slots[slot] === hash && this.#same(place, from, to)) return this.#kept[place - 1] >>> 0;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { scanFile, scanPath } from "../../src/cli/scan.ts";
+import { anomalyLine } from "../../src/cli/words.ts";
 import type { Reject } from "../../src/event/reject.ts";
 import { prescan } from "../../src/source/prescan.ts";
 import { Random, TestFolder } from "../source/files.ts";
@@ -29,6 +30,14 @@ for (const behindMs of [0, 8000, 200_000]) {
       const expected = scanFile(prescan(path), NOW, (reject) => rejects.push(reject));
       assert.deepEqual(expected.anomalies.map(({ anomaly_type }) => anomaly_type).sort(), ["BOT_LIKE", "HIGH_FREQUENCY"]);
       assert.deepEqual(await scanPath(path, null, NOW), { ...expected, refused: rejects });
+      const brief = await scanPath(path, null, NOW, true);
+      assert.deepEqual(brief.anomalies.map(anomalyLine), expected.anomalies.map(anomalyLine));
+      assert.deepEqual({ ...brief, file: { ...brief.file, sha256: "" }, anomalies: [] }, {
+        ...expected,
+        file: { ...expected.file, sha256: "" },
+        anomalies: [],
+        refused: rejects,
+      });
     }
   });
 }

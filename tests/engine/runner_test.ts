@@ -35,19 +35,25 @@ function wordsOf(anomaly: Anomaly): [string, string] {
   ];
 }
 
+/** A process over the file: what it has in memory, how storage fails it, and how it dies. */
+async function process(file: Deno.Kv, log: KvLog, clock: TestClock) {
+  const faults: Faults = { fail: "no" }, state = failingKv(file, faults);
+  const store = await AnomalyStore.open(state, clock), late = await LateEventStore.open(state);
+  const engine = await EngineRunner.open(log, state, store, late, clock, silent, 50);
+  return { faults, store, late, engine, dies: new AbortController() };
+}
+
 Deno.test(`runner stores what the oracle says over ${STREAMS} streams with crashes and failing commits`, async () => {
   let crashes = 0, failures = 0, anomalies = 0;
   for (let seed = 1; seed <= STREAMS; seed++) {
     const next = random(seed);
     const stream: StreamEntry[] = randomStream(seed).map((entry) => "mark" in entry ? entry : { ...entry, arrival: 0 });
     const clock = new TestClock(1_700_000_000_000);
-    const faults: Faults = { fail: "no" };
-    const state = failingKv(await Deno.openKv(":memory:"), faults);
+    const file = await Deno.openKv(":memory:");
     const log = await KvLog.open(await Deno.openKv(":memory:"), 1, clock);
     // The log gives the arrival, so the oracle has to be told the same one.
     const arrivals: StreamEntry[] = [];
-    let store = await AnomalyStore.open(state, clock), late = await LateEventStore.open(state);
-    let engine = await EngineRunner.open(log, state, store, late, clock, silent, 50);
+    let { faults, store, late, engine, dies } = await process(file, log, clock);
     const detected = new Map<string, string>();
     for (const batch of batches(stream, 1 + Math.floor(next() * 40))) {
       clock.wall = Math.max(1_400_000_000_000, batch.eventTime[0] + Math.floor(next() * 4_000));
@@ -58,22 +64,23 @@ Deno.test(`runner stores what the oracle says over ${STREAMS} streams with crash
       }
       if (next() < 0.7) {
         if (next() < 0.05) faults.fail = next() < 0.5 ? "before" : "after";
-        const working = engine.catchUp();
+        const working = engine.catchUp(dies.signal);
         if (faults.fail !== "no") {
           failures++;
-          setTimeout(() => faults.fail = "no", 1);
+          const failing = faults;
+          setTimeout(() => failing.fail = "no", 1);
         }
         await working;
         faults.fail = "no";
       }
       if (next() < 0.03) {
-        // A crash: all memory is gone, with or without a bookmark made just before.
+        // A crash: all memory is gone, with or without a bookmark made just before, and nothing of it reaches the file any more.
         crashes++;
         if (next() < 0.5) await engine.bookmark();
         else await new Promise((resolve) => setTimeout(resolve, 1));
-        store = await AnomalyStore.open(state, clock);
-        late = await LateEventStore.open(state);
-        engine = await EngineRunner.open(log, state, store, late, clock, silent, 50);
+        faults.fail = "before";
+        dies.abort();
+        ({ faults, store, late, engine, dies } = await process(file, log, clock));
       }
       for await (const anomaly of store.all(["provisional", "confirmed", "retracted"])) {
         assert.equal(detected.get(anomaly.anomaly_id) ?? anomaly.detected_at, anomaly.detected_at, `seed ${seed}: detected_at stays`);
@@ -92,7 +99,7 @@ Deno.test(`runner stores what the oracle says over ${STREAMS} streams with crash
     assert.equal(late.kept, want.late.length, `seed ${seed}: late events are kept once`);
     anomalies += stored.size;
     log.close();
-    state.close();
+    file.close();
   }
   assert.ok(
     crashes > STREAMS / 2 && failures > STREAMS / 2 && anomalies > STREAMS,

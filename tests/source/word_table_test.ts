@@ -28,3 +28,23 @@ for (const [what, different] of [["few texts that come again and again", 50], ["
     }
   });
 }
+
+Deno.test("word table gives texts that were put off the codes that it gives at once", () => {
+  const random = new Random(), bytes = new Uint8Array(16_384 + SLACK), table = new WordTable(bytes);
+  let into = new ColumnBuilder(1), end = 0, texts: string[] = [];
+  const column = new Uint32Array(1000);
+  for (let i = 0; i < 200_000; i++) {
+    const text = textAtRandom(random, 100_000);
+    if (end + text.length > bytes.length - SLACK || texts.length === column.length || random.below(200) === 0) {
+      table.settle(into);
+      texts.forEach((put, row) => assert.equal(into.words[column[row] - FIRST_WORD], put));
+      if (random.below(300) === 0) into = new ColumnBuilder(1);
+      end = 0;
+      texts = [];
+    }
+    for (let at = 0; at < text.length; at++) bytes[end + at] = text.charCodeAt(at);
+    table.put(into, column, texts.length, end, end + text.length);
+    end += text.length;
+    texts.push(text);
+  }
+});

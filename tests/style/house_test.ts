@@ -65,6 +65,7 @@ Deno.test("detect and the engine's core do no I/O and know no clock", async () =
     "src/engine/lane.ts",
     "src/engine/pane.ts",
     "src/engine/hot_window.ts",
+    "src/engine/item_set.ts",
     "src/engine/words.ts",
     "src/engine/sketch.ts",
   ];
