@@ -40,6 +40,8 @@ export interface JobContext {
   readonly flush: () => Promise<void>;
   /** MiB that DuckDB may use. */
   readonly memoryMib?: number;
+  /** Rows whose sessions are counted in one pass. */
+  readonly sessionRowsAtOnce?: number;
   /** Called before each step of a run; whatever it throws fails the run there. */
   readonly beforeStep?: (step: JobStep) => void | Promise<void>;
 }

@@ -1,8 +1,8 @@
 // daily_metrics: the figures of a day, and the two tables of it (sessions, items) that every other job reads. It alone reads raw events:
-// each file of the day once for the sessions and once for the items, in memory bounded by DuckDB's limit.
+// each file of the day once for the sessions and once for the items, in memory bounded by DuckDB's limit and that of rows at once.
 
 import { count, date, money, moneyEach, ratio, rowSchema, seconds } from "../columns.ts";
-import { readDayInput, selectDay } from "../day_input.ts";
+import { type DayInput, readDayInput, selectDay } from "../day_input.ts";
 import dayTables from "../day_tables.sql" with { type: "text" };
 import { flaggedSequence, flaggingSpan } from "../flagged.ts";
 import { dateLiteral, type DayJob, type Desk, type Outcome, resultFile, type ResultTable } from "../job.ts";
@@ -10,6 +10,7 @@ import { GuardianError } from "../../src/errors.ts";
 import { literal } from "../../src/lake/duckdb.ts";
 import dailyMetricsSql from "./daily_metrics.sql" with { type: "text" };
 import itemsSql from "./items.sql" with { type: "text" };
+import { makeSeen } from "./seen_sessions.ts";
 import sessionsSql from "./sessions.sql" with { type: "text" };
 
 export const dailyMetricsColumns = {
@@ -58,7 +59,7 @@ export const dailyMetrics: DayJob = {
     await desk.run(`CREATE TEMP VIEW day_clicks AS ${selectDay(input, "raw_clicks", lakeFolder, clicks)}`);
     await desk.run(`CREATE TEMP VIEW day_purchases AS ${selectDay(input, "raw_purchases", lakeFolder, purchases)}`);
     await desk.context.beforeStep?.("query");
-    if (!await makeTables(desk)) {
+    if (!await makeTables(desk, input)) {
       // Nothing is left of the day, but it had events: what was counted before stays, and the run is told as failed.
       if (input.leftOut.length > 0) throw allDamaged(date, input.leftOut);
       return { results: [], lake };
@@ -82,13 +83,15 @@ function dayClock(startMs: number): string {
 }
 
 /** Writes the tables of the day and puts them in view. Returns whether there is a session at all. */
-async function makeTables(desk: Desk): Promise<boolean> {
+async function makeTables(desk: Desk, input: DayInput): Promise<boolean> {
   const { date } = desk.order;
   const dated = (select: string) => `SELECT ${dateLiteral(date)} AS metric_date, * FROM (${select})`;
+  let items = "";
+  await makeSeen(desk, input, async () => items = await desk.write(dated(itemsSql), resultFile("items", date), false));
   await desk.show("sessions", [await desk.write(dated(sessionsSql), resultFile("sessions", date), false, SESSION_DISTINCT_MAX)]);
   const [{ some }] = await desk.rows("SELECT count(*) > 0 AS some FROM sessions");
   if (!some) return false;
-  await desk.show("items", [await desk.write(dated(itemsSql), resultFile("items", date), false)]);
+  await desk.show("items", [items]);
   await desk.run(dayTables);
   return true;
 }

@@ -1,18 +1,9 @@
--- One row for each session with a click or a purchase on the day. Reads day_clicks (every kind of event but purchases), day_purchases,
--- flagged (session_id, unique) and shop (shop_currency). Revenue is in the shop's currency alone; a purchase that names none is in it.
+-- One row for each session with a click or a purchase on the day. Reads seen (sessions of day_clicks), day_purchases, flagged (session_id,
+-- unique) and shop (shop_currency). Revenue is in the shop's currency alone; a purchase that names none is in it.
 -- Times are whole milliseconds of the day while rows are put together: half the memory for each session, of which there are millions.
-WITH seen AS (
+WITH bought AS (
   SELECT
-    session_id,
-    count(*) FILTER (kind = 'click') AS clicks,
-    min(ms_of_day(timestamp)) AS first_ms,
-    max(ms_of_day(timestamp)) AS last_ms
-  FROM day_clicks
-  GROUP BY session_id
-),
-bought AS (
-  SELECT
-    session_id,
+    session_key(session_id) AS session_key,
     count(*) AS purchases,
     count(*) FILTER (coalesce(price, 0) = 0) AS purchases_without_price,
     count(*) FILTER (currency <> shop_currency) AS purchases_other_currency,
@@ -20,12 +11,12 @@ bought AS (
     min(ms_of_day(timestamp)) AS first_ms,
     max(ms_of_day(timestamp)) AS last_ms
   FROM day_purchases, shop
-  GROUP BY session_id
+  GROUP BY ALL
 ),
 met AS (
   SELECT
-    coalesce(seen.session_id, bought.session_id) AS session_id,
-    coalesce(clicks, 0) AS clicks,
+    coalesce(seen.session_key, bought.session_key) AS session_key,
+    coalesce(clicks, 0)::BIGINT AS clicks,
     coalesce(purchases, 0) AS purchases,
     coalesce(purchases_without_price, 0) AS purchases_without_price,
     coalesce(purchases_other_currency, 0) AS purchases_other_currency,
@@ -33,9 +24,12 @@ met AS (
     time_of_ms(least(seen.first_ms, bought.first_ms)) AS first_event,
     time_of_ms(greatest(seen.last_ms, bought.last_ms)) AS last_event
   FROM seen
-  FULL JOIN bought ON seen.session_id = bought.session_id
+  FULL JOIN bought ON seen.session_key = bought.session_key
   WHERE clicks > 0 OR purchases > 0
+),
+flagged_keys AS (
+  SELECT session_key(session_id) AS flagged_key FROM flagged
 )
-SELECT met.*, flagged.session_id IS NOT NULL AS is_flagged
+SELECT met.session_key::VARCHAR AS session_id, met.* EXCLUDE (session_key), flagged_key IS NOT NULL AS is_flagged
 FROM met
-LEFT JOIN flagged ON flagged.session_id = met.session_id
+LEFT JOIN flagged_keys ON flagged_key = met.session_key
