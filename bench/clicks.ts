@@ -86,16 +86,23 @@ export function expectedFirings({ count, time, session, item }: Clicks): { HIGH_
   return { HIGH_FREQUENCY, BOT_LIKE };
 }
 
-/** Writes clicks as a file in the YOOCHOOSE layout. */
-export async function writeCsv(clicks: Clicks, path: string): Promise<void> {
+/** Writes clicks as a file in the YOOCHOOSE layout. idOf: how the file names a session. */
+export async function writeCsv(clicks: Clicks, path: string, idOf: (session: number) => string = String): Promise<void> {
   using file = await Deno.open(path, { create: true, write: true, truncate: true });
   const encoder = new TextEncoder();
   let lines = "";
   for (let i = 0; i < clicks.count; i++) {
-    lines += `${clicks.session[i]},${new Date(clicks.time[i]).toISOString()},${clicks.item[i]},${i % 7 === 0 ? "S" : i % 12}\n`;
+    lines += `${idOf(clicks.session[i])},${new Date(clicks.time[i]).toISOString()},${clicks.item[i]},${i % 7 === 0 ? "S" : i % 12}\n`;
     if (lines.length < 1 << 20 && i < clicks.count - 1) continue;
     const bytes = encoder.encode(lines);
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     lines = "";
   }
+}
+
+/** A session's number as 36 characters in the form of a UUID; different numbers give different ones. */
+export function uuidOf(session: number): string {
+  const hex = (salt: number) => (Math.imul(session ^ salt, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0");
+  const [a, b, c] = [hex(0), hex(0x5bd1e995), hex(0x2545f491)], number = session.toString(16).padStart(8, "0");
+  return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-8${c.slice(1, 4)}-${c.slice(4)}${number}`;
 }

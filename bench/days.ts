@@ -2,96 +2,27 @@
 // Both are run in turn, with the same memory and threads; what they have in common has to be the same, for both kinds of traffic.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { type Days, openDays } from "../jobs/mod.ts";
 import { systemClock } from "../src/clock.ts";
-import { highFrequency } from "../src/detect/rules.ts";
-import { ColumnBuilder, pendingBatch } from "../src/event/batch.ts";
-import { CLICK, PURCHASE } from "../src/event/kind.ts";
-import { syncFolders } from "../src/lake/atomic_file.ts";
 import { Duck } from "../src/lake/duckdb.ts";
-import { Gather } from "../src/lake/gather.ts";
-import { allParts, changeManifest, readManifest } from "../src/lake/manifest.ts";
-import { type Part, writePart } from "../src/lake/part.ts";
-import { partFile } from "../src/lake/schema.ts";
+import { allParts, readManifest } from "../src/lake/manifest.ts";
+import type { Part } from "../src/lake/part.ts";
 import { selectParts } from "../src/lake/tables.ts";
 import { silent } from "../src/log_line.ts";
 import { AnomalyStore } from "../src/store/anomalies.ts";
 import { FeedbackStore } from "../src/store/feedback.ts";
 import { type Traffic, traffics } from "../src/store/results.ts";
-import { random } from "../tests/engine/oracle.ts";
+import { DATE, FLAGGED, FLAGGED_STEP, openDayLake } from "./day_lake.ts";
 import { type Figures, measure } from "./measure.ts";
 
-const DATE = "2026-03-02", START = Date.parse(`${DATE}T00:00:00Z`), DAY_MS = 86_400_000;
-const BATCH = 4096;
-const FLAGGED = 5000;
 /** Items that both ways give, by revenue. */
 const ITEMS = 100;
 
-/** Writes a day of clicks, and a purchase for every thirtieth of them, as part files; sessions have 3.6 clicks on average. */
-async function writeDay(kv: Deno.Kv, duck: Duck, clicks: number): Promise<void> {
-  const next = random(11);
-  const sessions = Math.floor(clicks / 3.6);
-  let gather = new Gather(), offset = 0, written = 0, sequence = 0;
-  const write = async () => {
-    sequence++;
-    const add: Part[] = [], changed = new Set<string>();
-    for (const group of gather.sorted()) {
-      add.push(await writePart(duck, { file: partFile(group.table, group.hourMs, sequence), sequence, created: 0 }, group, changed));
-    }
-    await syncFolders(changed);
-    await changeManifest(kv, { add, covered: [{ partition: 0, from: written, to: offset, rowless: 0 }] });
-    written = offset;
-    gather = new Gather();
-  };
-  for (let from = 0; from < clicks; from += BATCH) {
-    const columns = new ColumnBuilder(BATCH + BATCH / 16);
-    for (let i = from; i < Math.min(clicks, from + BATCH); i++) {
-      const time = START + Math.floor((i / clicks) * DAY_MS), session = Math.floor(next() * sessions);
-      const item = 214_500_000 + Math.floor(50_000 * next() ** 3);
-      columns.push(CLICK, time, session, item, columns.code(i % 3 === 0 ? "S" : String(i % 13)));
-      if (i % 30 !== 0) continue;
-      const row = columns.push(PURCHASE, time, session, item, columns.code("0"));
-      const purchase = columns.withPurchase();
-      purchase.price[row] = i % 60 === 0 ? 0 : 10_000 * (1 + (item % 97));
-      purchase.quantity[row] = 1 + (i % 3);
-    }
-    const batch = { ...pendingBatch(columns, "live", 0), firstOffset: offset, arrival: START };
-    offset += columns.count;
-    for (let at = batch.firstOffset; at < offset;) {
-      at = gather.add(batch, at);
-      if (gather.full) await write();
-    }
-  }
-  await write();
-}
-
 export async function benchDays(clicks: number, rounds: number): Promise<Figures[]> {
-  const folder = await Deno.makeTempDir(), lakeFolder = join(folder, "lake");
-  const kv = await Deno.openKv(join(folder, "state.kv"));
+  const { kv, lakeFolder, close } = await openDayLake(clicks);
   const duck = await Duck.open({ lakeFolder, name: "bench" });
   try {
-    await writeDay(kv, duck, clicks);
     const anomalies = await AnomalyStore.open(kv, systemClock);
-    await anomalies.apply(
-      0,
-      Array.from({ length: FLAGGED }, (_, i) =>
-        (["provisional", "confirmed"] as const).map((status, step) => ({
-          offset: 2 * i + step,
-          ordinal: 0,
-          status,
-          rule: highFrequency,
-          lane: "live",
-          partition: 0,
-          session: String(i * 7),
-          windowStart: START + 10_000 * i,
-          clicks: 60,
-          uniqueItems: 9,
-          uniqueItemsCapped: false,
-          tippedAt: START + 10_000 * i,
-          evidence: [],
-        }))).flat(),
-    );
     const host = {
       state: kv,
       duck,
@@ -122,8 +53,7 @@ export async function benchDays(clicks: number, rounds: number): Promise<Figures
     return figures;
   } finally {
     duck.close();
-    kv.close();
-    await Deno.remove(folder, { recursive: true });
+    await close();
   }
 }
 
@@ -154,7 +84,7 @@ async function plainSql(lakeFolder: string, parts: readonly Part[]): Promise<Rec
     return await duck.connected(async (connection) => {
       const { DuckDBConnection } = await import("@duckdb/node-api");
       const db = new DuckDBConnection(connection);
-      await db.run(`CREATE TEMP TABLE flagged AS SELECT (i * 7)::VARCHAR AS session_id FROM range(${FLAGGED}) t(i)`);
+      await db.run(`CREATE TEMP TABLE flagged AS SELECT (i * ${FLAGGED_STEP})::VARCHAR AS session_id FROM range(${FLAGGED}) t(i)`);
       await db.run(`CREATE TEMP TABLE s AS
         WITH c AS (SELECT session_id, count(*) AS clicks, min(timestamp) AS a, max(timestamp) AS b FROM (${clicks}) WHERE kind = 'click' GROUP BY session_id),
         p AS (SELECT session_id, count(*) AS purchases, sum(price * quantity) AS revenue, min(timestamp) AS a, max(timestamp) AS b FROM (${purchases}) GROUP BY session_id)

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { tmpdir } from "node:os";
-import { expectedFirings, makeClicks, writeCsv } from "./clicks.ts";
+import { expectedFirings, makeClicks, uuidOf, writeCsv } from "./clicks.ts";
 
 /** A file of clicks, and how often each rule has to fire on it. */
 export interface BenchFile {
@@ -25,16 +25,24 @@ export async function benchFile(clicks: number): Promise<BenchFile> {
       firings: { HIGH_FREQUENCY: count("HIGH_FREQUENCY"), BOT_LIKE: count("BOT_LIKE") },
     };
   }
+  return await madeFile(`clicks-${clicks}.csv`, `${clicks / 1e6} M generated clicks`, clicks);
+}
+
+/** The generated clicks with sessions named by texts of 36 characters. */
+export function benchTextFile(clicks: number): Promise<BenchFile> {
+  return madeFile(`clicks-${clicks}-texts.csv`, `${clicks / 1e6} M generated clicks, session ids of 36 characters`, clicks, uuidOf);
+}
+
+async function madeFile(file: string, name: string, clicks: number, idOf?: (session: number) => string): Promise<BenchFile> {
   const folder = join(tmpdir(), "guardian-bench");
   await Deno.mkdir(folder, { recursive: true });
-  const path = join(folder, `clicks-${clicks}.csv`), beside = `${path}.json`;
-  const name = `${clicks / 1e6} M generated clicks`;
+  const path = join(folder, file), beside = `${path}.json`;
   try {
     return { name, path, clicks, firings: JSON.parse(await Deno.readTextFile(beside)) };
   } catch {
     const made = makeClicks(clicks, clicks / 100, clicks * 26);
     const firings = expectedFirings(made);
-    await writeCsv(made, path);
+    await writeCsv(made, path, idOf);
     await Deno.writeTextFile(beside, JSON.stringify(firings));
     return { name, path, clicks, firings };
   }

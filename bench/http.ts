@@ -1,90 +1,56 @@
 // NDJSON over loopback HTTP to durable, detected and archived. The server is a process of its own, so that its CPU time and the load
-// generator's are told apart; the server says what it cost when it is told to finish (bench/http_server.ts).
+// generator's are told apart; the server says what it cost once all is done.
 
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
-import { makeClicks } from "./clicks.ts";
-import type { Figures } from "./measure.ts";
+import process from "node:process";
+import { type Clicks, makeClicks } from "./clicks.ts";
+import { eventsRequest, sendAll, type WireRequest } from "./load.ts";
+import { cpuSince, type Figures, waits } from "./measure.ts";
+import { ServerProcess } from "./server_process.ts";
 
-export interface HttpFigures extends Figures {
-  readonly requests: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+/** Clicks as lines of NDJSON, `perRequest` in a text, in order. */
+function linesOf(clicks: Clicks, perRequest: number): string[] {
+  return Array.from({ length: Math.ceil(clicks.count / perRequest) }, (_, r) => linesFrom(clicks, r * perRequest, perRequest));
+}
+
+/** `count` clicks as lines, or those that there are. */
+export function linesFrom({ count: all, session, time, item }: Clicks, from: number, count: number): string {
+  let lines = "", lastMs = NaN, timestamp = "";
+  for (let i = from; i < Math.min(from + count, all); i++) {
+    if (time[i] !== lastMs) timestamp = new Date(lastMs = time[i]).toISOString();
+    lines += `{"session_id":${session[i]},"timestamp":"${timestamp}","item_id":${item[i]},"category":"S"}\n`;
+  }
+  return lines;
+}
+
+/** The same as requests. */
+export function requestsOf(clicks: Clicks, perRequest: number): WireRequest[] {
+  return linesOf(clicks, perRequest).map(eventsRequest);
+}
+
+/** Clicks whose event time goes by at 10,000 a second: what is under way at a time is within the allowed lateness. */
+export function liveClicks(events: number): Clicks {
+  return makeClicks(events, Math.max(1000, events / 10), Math.max(60_000, events / 10));
 }
 
 /** Sends `events` events, `perRequest` in a request, with `connections` requests under way at a time. */
-export async function benchHttp(events: number, perRequest: number, connections: number): Promise<HttpFigures> {
-  // 10,000 events a second of event time: what is under way at a time is within the allowed lateness.
-  const clicks = makeClicks(events, Math.max(1000, events / 10), Math.max(60_000, events / 10));
-  const encoder = new TextEncoder();
-  const bodies: Uint8Array<ArrayBuffer>[] = [];
-  for (let from = 0; from < events; from += perRequest) {
-    let text = "";
-    for (let i = from; i < Math.min(from + perRequest, events); i++) {
-      text += `{"session_id":${clicks.session[i]},"timestamp":"${new Date(clicks.time[i]).toISOString()}","item_id":${
-        clicks.item[i]
-      },"category":"S"}\n`;
-    }
-    bodies.push(encoder.encode(text));
-  }
-  const data = await Deno.makeTempDir();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-P=test", fileURLToPath(new URL("./http_server.ts", import.meta.url)), data],
-    cwd: fileURLToPath(new URL("..", import.meta.url)),
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let told = "";
-  const line = async () => {
-    while (!told.includes("\n")) {
-      const { value, done } = await lines.read();
-      if (done) throw new Error("the server ended early");
-      told += value;
-    }
-    const [first] = told.split("\n", 1);
-    told = told.slice(first.length + 1);
-    return first;
-  };
-  try {
-    const url = await line();
-    const latencies: number[] = [];
-    const start = performance.now();
-    let next = 0;
-    await Promise.all(Array.from({ length: connections }, async () => {
-      while (next < bodies.length) {
-        const body = bodies[next++];
-        const sent = performance.now();
-        const response = await fetch(`${url}/events`, { method: "POST", body, headers: { "content-type": "application/x-ndjson" } });
-        const answer = await response.json();
-        assert.equal(response.status, 202, JSON.stringify(answer));
-        latencies.push(performance.now() - sent);
-      }
-    }));
-    const stdin = child.stdin.getWriter();
-    await stdin.write(encoder.encode("finish\n"));
-    const figures = JSON.parse(await line()) as { cpuS: number; peakMib: number; events: number; rows: number };
+export async function benchHttp(events: number, perRequest: number, connections: number): Promise<Figures> {
+  const requests = requestsOf(liveClicks(events), perRequest);
+  return await ServerProcess.with(async (server) => {
+    await server.ask("cost");
+    const own = process.cpuUsage(), start = performance.now();
+    const took = await sendAll(server.address, requests, connections);
+    const generatorCpuS = cpuSince(own), answeredS = (performance.now() - start) / 1000;
+    const { cpuS, peakMib, events: taken, rows } = await server.ask("finish");
     const wallS = (performance.now() - start) / 1000;
-    await stdin.close();
-    assert.deepEqual([figures.events, figures.rows], [events, events]);
-    latencies.sort((a, b) => a - b);
+    assert.deepEqual([taken, rows], [events, events]);
     return {
-      name: `HTTP to durable, detected and archived, ${perRequest} events a request`,
+      name: `HTTP to durable, detected and archived, ${perRequest} events a request, ${connections} under way`,
       events,
       wallS,
-      cpuS: figures.cpuS,
-      peakMib: figures.peakMib,
-      requests: bodies.length,
-      p50Ms: latencies[Math.floor(latencies.length * 0.5)],
-      p99Ms: latencies[Math.floor(latencies.length * 0.99)],
+      cpuS,
+      peakMib,
+      values: { ...waits(took), perRequestUs: (cpuS / requests.length) * 1e6, generatorCpuS, answeredS },
     };
-  } catch (failure) {
-    child.kill("SIGKILL");
-    throw failure;
-  } finally {
-    while (!(await lines.read()).done);
-    await child.status;
-    await Deno.remove(data, { recursive: true });
-  }
+  });
 }

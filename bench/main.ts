@@ -1,79 +1,60 @@
-// `deno task bench [--quick] [NAME...]`: measures what the product exists for, each in a process of its own, checks every result against an
-// answer counted another way, and prints a table. Writes bench/results.json.
+// `deno task bench [--quick] [NAME...]`: measures what the product exists for. Each benchmark checks its result against an answer counted
+// another way before it tells a figure; this is the list of them.
 
-import { fileURLToPath } from "node:url";
 import { benchDashboard } from "./dashboard.ts";
 import { benchDays } from "./days.ts";
+import { benchDecode } from "./decode.ts";
 import { benchEngine } from "./engine.ts";
-import { benchFile } from "./files.ts";
+import { benchFeed } from "./feed.ts";
+import { benchFile, benchTextFile } from "./files.ts";
+import { benchGrowth } from "./growth.ts";
 import { benchHttp } from "./http.ts";
-import { type Figures, header, row } from "./measure.ts";
-import { benchReplay } from "./replay.ts";
-import { benchScan } from "./scan.ts";
+import { benchLive } from "./live.ts";
+import { benchMemory } from "./memory.ts";
+import { benchPeers } from "./peers.ts";
+import { benchReads } from "./reads.ts";
+import { benchReplay, benchReplayIds, fileWithIds } from "./replay.ts";
+import { runBenches } from "./run.ts";
+import { benchScan, benchScanTexts } from "./scan.ts";
+import { benchStalls } from "./stalls.ts";
 
 const quick = Deno.args.includes("--quick");
 const size = quick ? 1_000_000 : 10_000_000;
 
 /** Minutes of live updates, for the memory of the dashboard. */
-const minutes = Number(Deno.args.find((arg) => arg.startsWith("--minutes="))?.slice(10) ?? 0.5);
+const minutes = Number(Deno.args.find((arg) => arg.startsWith("--minutes="))?.slice(10) ?? (quick ? 0.1 : 0.5));
 
-/** Figures of events go into one table; what is measured in other ways comes as a table of its own. */
-const benches: Record<string, () => Promise<Figures | Figures[] | string>> = {
-  engine: () => benchEngine(size, 200_000),
-  scan: async () => await benchScan(await benchFile(size)),
-  replay: async () => await benchReplay(await benchFile(size)),
-  http_1000: () => benchHttp(quick ? 200_000 : 2_000_000, 1000, 8),
-  http_10: () => benchHttp(quick ? 20_000 : 200_000, 10, 32),
-  days: () => benchDays(quick ? 1_000_000 : 33_000_000, 1),
-  dashboard: () => benchDashboard(minutes),
+/** Files that benchmarks read, made beforehand, so that making them is in no figure. */
+const all = () => benchFile(size), half = () => benchFile(size / 2);
+const files = {
+  scan: all,
+  scan_texts: () => benchTextFile(size),
+  peers: half,
+  replay: all,
+  replay_ids: () => fileWithIds(size / 2),
+  stalls: half,
 };
-/** Those that read the file of clicks, which is made before they are measured. */
-const readFile = ["scan", "replay"];
 
-/** Figures of requests have the time that one took. */
-type Timed = Figures & { p50Ms?: number; p99Ms?: number };
-
-const only = Deno.args.find((arg) => arg.startsWith("--only="))?.slice(7);
-if (only !== undefined) {
-  console.log(JSON.stringify(await benches[only]()));
-} else {
-  const named = Deno.args.filter((arg) => !arg.startsWith("--"));
-  const results: Figures[] = [];
-  if (named.length === 0 || named.some((name) => readFile.includes(name))) await benchFile(size);
-  let hasHeader = false;
-  for (const name of Object.keys(benches)) {
-    if (named.length > 0 && !named.includes(name)) continue;
-    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--quiet",
-        "-P=test",
-        fileURLToPath(import.meta.url),
-        `--only=${name}`,
-        ...Deno.args.filter((arg) => arg.startsWith("--")),
-      ],
-      cwd: fileURLToPath(new URL("..", import.meta.url)),
-      stderr: "inherit",
-    }).output();
-    const lines = new TextDecoder().decode(stdout).trimEnd().split("\n");
-    if (code !== 0) {
-      console.error(`${name} failed: ${lines.join("\n")}`);
-      Deno.exit(1);
-    }
-    const told: Timed | Timed[] | string = JSON.parse(lines[lines.length - 1]);
-    if (typeof told === "string") {
-      console.log(told);
-      continue;
-    }
-    if (!hasHeader) console.log(header);
-    hasHeader = true;
-    for (const figures of [told].flat()) {
-      results.push(figures);
-      const { p50Ms, p99Ms } = figures;
-      console.log(row(figures) + (p50Ms === undefined ? "" : ` p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms!.toFixed(1)} ms`));
-    }
-  }
-  if (!quick && named.length === 0) {
-    await Deno.writeTextFile(new URL("./results.json", import.meta.url), JSON.stringify(results, null, 2) + "\n");
-  }
-}
+await runBenches(
+  {
+    engine: async () => [await benchEngine(size, 200_000)],
+    growth: () => benchGrowth(quick ? 1_000_000 : undefined),
+    scan: async () => [await benchScan(await all())],
+    scan_texts: async () => [await benchScanTexts(size)],
+    peers: async () => await benchPeers(await half(), quick ? 1 : 3),
+    replay: async () => [await benchReplay(await all())],
+    replay_ids: async () => [await benchReplayIds(size / 2)],
+    live: async () => [await benchLive(quick ? 500_000 : 2_000_000, 200_000)],
+    decode: async () => [await benchDecode(quick ? 500 : 4000)],
+    http_1000: async () => [await benchHttp(quick ? 200_000 : 4_000_000, 1000, 8)],
+    http_10: async () => [await benchHttp(quick ? 20_000 : 200_000, 10, 32)],
+    feed: () => benchFeed(50_000, 100, quick ? 3 : 30),
+    reads: () => benchReads(100_000, quick ? 10_000 : 1_000_000, quick ? 3 : 20),
+    stalls: async () => await benchStalls(quick ? 200_000 : 2_000_000, await half()),
+    memory: () => benchMemory(quick ? 50_000 : 1_000_000, quick ? 1 : 5, quick ? 1 : 10),
+    days: () => benchDays(quick ? 1_000_000 : 33_000_000, 1),
+    dashboard: () => benchDashboard(quick ? 1000 : 10_000, minutes),
+  },
+  files,
+  Deno.args,
+);
