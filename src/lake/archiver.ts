@@ -113,11 +113,16 @@ export class Archiver implements Progress {
 
   /** Follows the log until the signal aborts; what is gathered then stays in the log. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const round = new AbortController();
-      const grown = this.options.log.grown(AbortSignal.any([signal, round.signal]));
-      if (!await this.step()) await Promise.race([grown, pause(PAUSE_MS, signal)]);
-      round.abort();
+    let grown: Promise<void> | null = null, wake = () => {};
+    const beat = setInterval(() => wake(), PAUSE_MS);
+    try {
+      while (!signal.aborted) {
+        // Asked for before the step, so that nothing that comes meanwhile is missed.
+        const waiting = grown ??= this.options.log.grown(signal).then(() => void (grown = null));
+        if (!await this.step()) await Promise.race([waiting, new Promise<void>((resolve) => wake = resolve)]);
+      }
+    } finally {
+      clearInterval(beat);
     }
   }
 
@@ -356,16 +361,4 @@ export class Archiver implements Progress {
     this.#turn = done.catch(() => {});
     return done;
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-    signal.addEventListener("abort", done);
-  });
 }

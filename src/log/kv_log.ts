@@ -45,6 +45,7 @@ const DELETES_PER_COMMIT = 500;
 export class KvLog implements EventLog {
   readonly #cache: TailCache;
   #waiting: (() => void)[] = [];
+  readonly #signals = new WeakSet<AbortSignal>();
   #uncertain = false;
   #nextNote = 0;
 
@@ -169,15 +170,13 @@ export class KvLog implements EventLog {
   }
 
   grown(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const done = () => {
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      signal.addEventListener("abort", done, { once: true });
-      this.#waiting.push(done);
-    });
+    if (signal.aborted) return Promise.resolve();
+    // One listener a signal: readers ask with the same one each time.
+    if (!this.#signals.has(signal)) {
+      this.#signals.add(signal);
+      signal.addEventListener("abort", () => this.#wake(), { once: true });
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** The number of the newest note. */

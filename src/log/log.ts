@@ -38,7 +38,7 @@ export interface EventLog {
   /** Batches in order, the first one holding offset `from` (it may begin before it); empty when `from` is the end. */
   read(partition: number, from: number): Promise<readonly EventBatch[]>;
 
-  /** Resolves when any partition has grown since the call, or when the signal aborts. */
+  /** Resolves when any partition has grown since the call, or when the signal aborts; now and then for nothing. */
   grown(signal: AbortSignal): Promise<void>;
 
   /** Drops what lies before `upTo` (an offset at a batch's edge or within), except what the retention setting keeps. */
