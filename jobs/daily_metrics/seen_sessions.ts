@@ -87,7 +87,12 @@ function groupsOf(parts: readonly Part[]): Part[][] {
 
 /** Adds the rows of queries. Connections take turns: DuckDB reads the next files while the rows of the ones before are taken. */
 async function readInto(counts: SessionCounts, desk: Desk, queries: string[], connections: duckdb.Connection[]): Promise<boolean> {
-  const read = (n: number) => n < queries.length ? duckdb.query(connections[n % connections.length], queries[n]) : null;
+  const read = (n: number) => {
+    if (n >= queries.length) return null;
+    const query = duckdb.query(connections[n % connections.length], queries[n]);
+    query.catch(() => {}); // thrown where it is awaited
+    return query;
+  };
   let next = read(0);
   for (let n = 0; next !== null; n++) {
     const result: duckdb.Result = await next;
@@ -97,7 +102,7 @@ async function readInto(counts: SessionCounts, desk: Desk, queries: string[], co
       isWhole = await takeRows(counts, desk, result);
     } finally {
       // A connection may not be closed under its query.
-      if (!isWhole) await next?.catch(() => {});
+      if (!isWhole) await Promise.allSettled([next]);
     }
     if (!isWhole) return false;
   }

@@ -263,6 +263,7 @@ export class Lane {
       if (this.#recent === pane) this.#recent = null;
       if (this.#poolBytes + pane.bytes > limits.paneReuseBytesMax) continue;
       this.#poolBytes += pane.bytes;
+      pane.close();
       this.#pool.push(pane);
     }
   }

@@ -3,6 +3,7 @@
 // session that clicks on becomes a HotSession, which is followed click by click. Both built-in windows are made of panes.
 // What always holds: a pane's content depends on the clicks and their order alone; codes are signed integers here. Knows no rule, no clock.
 
+import { codeHash } from "../event/code_hash.ts";
 import { limits } from "../limits.ts";
 import type { HotWindow } from "./hot_window.ts";
 import { ItemSet } from "./item_set.ts";
@@ -96,6 +97,12 @@ export class Pane {
     this.#slots.fill(EMPTY);
   }
 
+  /** Lets go of the sessions that are followed: nobody needs them any more, and the tables are all that is used again. */
+  close(): void {
+    this.hot = [];
+    this.busy = [];
+  }
+
   /** Sessions with a click in this pane. */
   get sessions(): number {
     return this.#used;
@@ -111,7 +118,7 @@ export class Pane {
    */
   click(session: number, item: number, part: number): HotSession | typeof NEW_SESSION | typeof KNOWN_SESSION {
     const slots = this.#slots, mask = slots.length - 1;
-    let at = (Math.imul(session, 0x9e3779b1) >>> this.#shift) * STRIDE;
+    let at = (codeHash(session) >>> this.#shift) * STRIDE;
     for (let found = slots[at]; found !== session; found = slots[at]) {
       if (found === EMPTY) return this.#first(at, session, item, part);
       at = (at + STRIDE) & mask;
@@ -134,7 +141,7 @@ export class Pane {
     const slots = this.#slots, shift = this.#shift;
     if (slots.length <= CACHED_SLOTS) return;
     let seen = 0;
-    for (let row = from; row < to; row++) seen ^= slots[(Math.imul(sessions[row], 0x9e3779b1) >>> shift) * STRIDE];
+    for (let row = from; row < to; row++) seen ^= slots[(codeHash(sessions[row]) >>> shift) * STRIDE];
     this.#foreseen = seen;
   }
 
@@ -203,7 +210,7 @@ export class Pane {
   #insert(session: number, state: number): void {
     if ((this.#used + 1) * STRIDE * 2 > this.#slots.length) this.#grow();
     const slots = this.#slots, mask = slots.length - 1;
-    let at = (Math.imul(session, 0x9e3779b1) >>> this.#shift) * STRIDE;
+    let at = (codeHash(session) >>> this.#shift) * STRIDE;
     while (slots[at] !== EMPTY) at = (at + STRIDE) & mask;
     slots[at] = session;
     slots[at + 1] = state;
@@ -212,7 +219,7 @@ export class Pane {
 
   #find(session: number): number {
     const slots = this.#slots, mask = slots.length - 1;
-    let at = (Math.imul(session, 0x9e3779b1) >>> this.#shift) * STRIDE;
+    let at = (codeHash(session) >>> this.#shift) * STRIDE;
     while (slots[at] !== session) {
       if (slots[at] === EMPTY) return -1;
       at = (at + STRIDE) & mask;
@@ -269,7 +276,7 @@ export class Pane {
     this.#shift--;
     for (let from = 0; from < old.length; from += STRIDE) {
       if (old[from] === EMPTY) continue;
-      let at = (Math.imul(old[from], 0x9e3779b1) >>> this.#shift) * STRIDE;
+      let at = (codeHash(old[from]) >>> this.#shift) * STRIDE;
       while (slots[at] !== EMPTY) at = (at + STRIDE) & mask;
       slots[at] = old[from];
       slots[at + 1] = old[from + 1];

@@ -30,7 +30,7 @@ Deno.test("session counts are those of a Map when sessions are few, many, next t
       2 ** 28,
     ]]
   ) {
-    const counts = new SessionCounts(), expected = new Map<number, [clicks: number, first: number, last: number]>();
+    const counts = new SessionCounts(3 + below(11)), expected = new Map<number, [clicks: number, first: number, last: number]>();
     for (let left = rows; left > 0;) {
       const some = Math.min(left, 1 + below(3000));
       const codes = Int32Array.from({ length: some }, () => Math.min(2 ** 31 - 1, step * below(sessions)));
