@@ -1,5 +1,6 @@
 // All day jobs over one generated day, and beside them plain SQL over the same files in DuckDB alone, as one would write it by hand.
-// Both are run in turn, with the same memory and threads; what they have in common has to be the same, for both kinds of traffic.
+// Both are run in turn, with the same memory and threads for DuckDB; the jobs count sessions beside it, in memory of their own. What they have
+// in common has to be the same, for both kinds of traffic.
 
 import assert from "node:assert/strict";
 import { type Days, openDays } from "../jobs/mod.ts";

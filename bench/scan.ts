@@ -7,7 +7,7 @@ import { type Figures, measure } from "./measure.ts";
 
 export async function benchScan({ path, clicks, firings, name }: BenchFile): Promise<Figures> {
   const found = { HIGH_FREQUENCY: 0, BOT_LIKE: 0 };
-  const figures = await measure(`CSV to verdicts, nothing stored (${name})`, clicks, async () => {
+  const figures = await measure(`CSV to verdicts, nothing stored, without evidence (${name})`, clicks, async () => {
     const { anomalies, events } = await scanPath(path, null, Date.now(), true);
     assert.equal(events, clicks);
     for (const { anomaly_type } of anomalies) found[anomaly_type]++;

@@ -46,7 +46,10 @@ export async function benchStalls(events: number, file: BenchFile): Promise<Read
   });
   return [
     { name: `stalls of the event loop, HTTP at top speed (${events / 1e6} M events, ${PER_REQUEST} a request)`, values: figuresOf(load) },
-    { name: `stalls of the event loop, replay in the same process (${file.name})`, values: figuresOf(bulk) },
+    {
+      name: `stalls of the event loop, replay in the same process, once its file is looked through (${file.name})`,
+      values: figuresOf(bulk),
+    },
     { name: `stalls of the event loop, replay over HTTP (${file.name})`, values: figuresOf(sent) },
   ];
 }
