@@ -49,6 +49,12 @@ export const limits = {
   /** Bytes of bodies held for requests at one time, unpacked. More: 429 with Retry-After. */
   requestBytesInFlightMax: 256 * MIB,
 
+  // The event loop
+  /** Time that work in the background holds the event loop at a time, ms. Longer: it gives way to requests, and goes on afterwards. */
+  turnMs: 2,
+  /** Longest time that work which nobody waits for stands back at a time, ms: it has a tenth of the time at least, and does not fall behind. */
+  standBackMs: 12,
+
   // Dead letters and late events
   /** Bytes of the raw line kept in a dead letter. Longer: cut, and marked as cut. */
   deadLetterRawBytesMax: 8 * KIB,

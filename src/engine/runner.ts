@@ -11,6 +11,7 @@ import type { AnomalyStore } from "../store/anomalies.ts";
 import { commit } from "../store/commit.ts";
 import { stateKeys } from "../store/keys.ts";
 import type { LateEventStore } from "../store/late_events.ts";
+import { giveWay, isTurnOver } from "../turn.ts";
 import { EffectQueue } from "./effect_queue.ts";
 import { noEffects } from "./effects.ts";
 import { park, refillParked, sweepParked } from "./parking.ts";
@@ -190,16 +191,17 @@ export class EngineRunner implements Progress {
   async #advance(state: PartitionState, signal?: AbortSignal): Promise<void> {
     const { partition } = state;
     const batches = await this.#retries.run(() => this.log.read(partition, state.position), signal);
-    const effects = noEffects();
-    for (const batch of batches) {
+    let effects = noEffects();
+    for (const [i, batch] of batches.entries()) {
       state.step(batch, effects);
       if (batch.lane !== LIVE) this.#laneSeen.set(`${partition} ${batch.lane}`, this.clock.monotonic());
+      if (i < batches.length - 1 && !isTurnOver()) continue;
+      // What this caused is stored while the next batches are stepped; more than that does not pile up.
+      this.#effects.add(partition, state.position, effects, signal);
+      effects = noEffects();
+      await this.#effects.room();
+      await giveWay();
     }
-    // What this caused is stored while the next batches are stepped; more than that does not pile up.
-    this.#effects.add(partition, state.position, effects, signal);
-    await this.#effects.room();
-    // Others get their turn: requests, and the archiver.
-    await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Stores where each partition stands, once all that was caused up to there is stored. Nothing may be stepped meanwhile. */

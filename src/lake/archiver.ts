@@ -2,7 +2,6 @@
 // What always holds: each offset is in the lake exactly once, whatever crashes between two steps; `position` is what the manifest covers,
 // so the log is never trimmed past it. After any failure it forgets what it gathered, and starts again from what is stored.
 
-import { setImmediate } from "node:timers/promises";
 import { assert } from "../assert.ts";
 import type { Clock } from "../clock.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
@@ -11,6 +10,7 @@ import type { EventLog, Progress } from "../log/log.ts";
 import type { LogLine } from "../log_line.ts";
 import { commit } from "../store/commit.ts";
 import { stateKeys } from "../store/keys.ts";
+import { standBack } from "../turn.ts";
 import { syncFolders } from "./atomic_file.ts";
 import type { Duck } from "./duckdb.ts";
 import { Gather, type GatherLimits, type Group, type OffsetRange } from "./gather.ts";
@@ -177,7 +177,7 @@ export class Archiver implements Progress {
           if (this.#gather.full) break;
         }
       }
-      await setImmediate();
+      await standBack();
     }
     if (!this.#gather.empty) this.#gatheredSince ??= clock.monotonic();
   }

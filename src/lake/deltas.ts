@@ -3,7 +3,7 @@
 // written at a time, so what follows a pack is overwritten, and room for it must be there.
 // Source: apache/parquet-format, Encodings.md, delta encoding.
 
-import { page } from "./page.ts";
+import { type InPieces, page, PIECE_ROWS } from "./page.ts";
 import { putVarint } from "./thrift.ts";
 
 /** Largest spread (in the column's unit) that delta encoding takes: what is packed stays exact in a double. */
@@ -15,12 +15,17 @@ const NARROW_BITS = 24;
 const deltas = new Float64Array(BLOCK_VALUES);
 
 /** Adds `count` values, each multiplied with `scale`, to the page. */
-export function putDeltas(values: Float64Array | Uint32Array, count: number, scale: number): void {
+export function* putDeltas(values: Float64Array | Uint32Array, count: number, scale: number): InPieces<void> {
   const header: number[] = [];
   for (const value of [BLOCK_VALUES, MINIBLOCKS, count]) putVarint(header, value);
   putZigzag64(header, BigInt(count === 0 ? 0 : values[0]) * BigInt(scale));
   page.put(header);
-  for (let from = 1; from < count; from += BLOCK_VALUES) putBlock(values, from, Math.min(BLOCK_VALUES, count - from), scale);
+  for (let from = 1; from < count;) {
+    for (const stop = Math.min(count, from + PIECE_ROWS); from < stop; from += BLOCK_VALUES) {
+      putBlock(values, from, Math.min(BLOCK_VALUES, count - from), scale);
+    }
+    yield;
+  }
 }
 
 function putBlock(values: Float64Array | Uint32Array, from: number, count: number, scale: number): void {

@@ -10,7 +10,9 @@ import {
   DELTA_BINARY_PACKED,
   dictionaryBytes,
   type EncodedColumn,
+  type InPieces,
   page,
+  PIECE_ROWS,
   PLAIN,
   present,
   putLevels,
@@ -37,14 +39,19 @@ export interface NumberShape {
 let rowValues = new Float64Array(0);
 
 /** Encodes whole numbers. The bytes are valid until the next column is encoded. */
-export function encodeNumbers(runs: readonly Run[], rows: number, numbersOf: NumbersOf, shape: NumberShape): EncodedColumn {
+export function* encodeNumbers(
+  runs: readonly Run[],
+  rows: number,
+  numbersOf: NumbersOf,
+  shape: NumberShape,
+): InPieces<EncodedColumn> {
   if (!shape.counting && runs.every(({ batch }) => typeof numbersOf(batch) === "number")) {
-    return encodeStretches(runs, rows, numbersOf, shape);
+    return yield* encodeStretches(runs, rows, numbersOf, shape);
   }
   reservePresent(rows);
   if (rowValues.length < rows) rowValues = new Float64Array(rows + 256);
   const { scale, absent, counting } = shape;
-  let row = 0, values = 0;
+  let row = 0, values = 0, pieceEnd = PIECE_ROWS;
   let least = Infinity, most = -Infinity;
   for (const { batch, from, to } of runs) {
     const numbers = numbersOf(batch);
@@ -72,26 +79,34 @@ export function encodeNumbers(runs: readonly Run[], rows: number, numbersOf: Num
         if (value > most) most = value;
       }
     }
+    if (row < pieceEnd) continue;
+    pieceEnd = row + PIECE_ROWS;
+    yield;
   }
   page.length = 0;
-  putLevels(rows, values);
+  yield* putLevels(rows, values);
   const ends = values === 0 ? { least: null, most: null } : { least: scaled(least, scale), most: scaled(most, scale) };
   const nulls = rows - values;
   if (values > 0 && least === most) {
     dictionaryBytes.length = 0;
-    putPlain(dictionaryBytes, 1, shape);
+    yield* putPlain(dictionaryBytes, 1, shape);
     page.put([1]);
     putRun(values, [0]);
     return { dictionary: { bytes: dictionaryBytes.done(), count: 1 }, data: page.done(), encoding: RLE_DICTIONARY, nulls, ...ends };
   }
   const delta = shape.bytes === 8 && values > 0 && (most - least) * scale < DELTA_SPREAD_MAX;
-  if (delta) putDeltas(rowValues, values, scale);
-  else putPlain(page, values, shape);
+  if (delta) yield* putDeltas(rowValues, values, scale);
+  else yield* putPlain(page, values, shape);
   return { dictionary: null, data: page.done(), encoding: delta ? DELTA_BINARY_PACKED : PLAIN, nulls, ...ends };
 }
 
 /** Encodes numbers that are one for all rows of each run: a dictionary, and how often each comes at a time. */
-function encodeStretches(runs: readonly Run[], rows: number, numbersOf: NumbersOf, shape: NumberShape): EncodedColumn {
+function* encodeStretches(
+  runs: readonly Run[],
+  rows: number,
+  numbersOf: NumbersOf,
+  shape: NumberShape,
+): InPieces<EncodedColumn> {
   const places = new Map<number, number>();
   let least = Infinity, most = -Infinity;
   for (const { batch } of runs) {
@@ -104,8 +119,8 @@ function encodeStretches(runs: readonly Run[], rows: number, numbersOf: NumbersO
   if (rowValues.length < distinct.length) rowValues = new Float64Array(distinct.length + 256);
   rowValues.set(distinct);
   dictionaryBytes.length = page.length = 0;
-  putPlain(dictionaryBytes, distinct.length, shape);
-  putLevels(rows, rows);
+  yield* putPlain(dictionaryBytes, distinct.length, shape);
+  yield* putLevels(rows, rows);
   page.put([width]);
   let place = 0, stretch = 0;
   const put = () => stretch > 0 && putRun(stretch, [place & 255, (place >> 8) & 255, place >> 16].slice(0, Math.ceil(width / 8)));
@@ -133,13 +148,15 @@ function scaled(value: number, scale: number): bigint {
   return BigInt(value) * BigInt(scale);
 }
 
-function putPlain(to: Bytes, count: number, { scale, bytes: size }: NumberShape): void {
-  const bytes = to.room(size * count);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0, at = to.length; i < count; i++, at += size) {
-    const value = rowValues[i];
-    if (size === 4) view.setInt32(at, value * scale, true);
-    else view.setBigInt64(at, scaled(value, scale), true);
+function* putPlain(to: Bytes, count: number, { scale, bytes: size }: NumberShape): InPieces<void> {
+  to.room(size * count);
+  const { view } = to;
+  for (let i = 0; i < count;) {
+    for (const stop = Math.min(count, i + PIECE_ROWS); i < stop; i++, to.length += size) {
+      const value = rowValues[i];
+      if (size === 4) view.setInt32(to.length, value * scale, true);
+      else view.setBigInt64(to.length, scaled(value, scale), true);
+    }
+    yield;
   }
-  to.length += size * count;
 }

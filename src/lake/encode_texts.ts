@@ -12,7 +12,9 @@ import {
   DELTA_LENGTH_BYTE_ARRAY,
   dictionaryBytes,
   type EncodedColumn,
+  type InPieces,
   page,
+  PIECE_ROWS,
   present,
   putHeader,
   putLevels,
@@ -41,11 +43,11 @@ let wide = new Uint32Array(0);
 const FEW_VALUES = 256;
 
 /** Encodes texts. The bytes are valid until the next column is encoded. */
-export function encodeTexts(runs: readonly Run[], rows: number, textsOf: TextsOf): EncodedColumn {
+export function* encodeTexts(runs: readonly Run[], rows: number, textsOf: TextsOf): InPieces<EncodedColumn> {
   reservePresent(rows);
   if (rowPlaces.length < rows) rowPlaces = new Uint32Array(rows + 256);
-  const distinct = distinctFor(runs, rows, textsOf);
-  let row = 0, values = 0;
+  const distinct = yield* distinctFor(runs, rows, textsOf);
+  let row = 0, values = 0, pieceEnd = PIECE_ROWS;
   let batchAt: EventBatch | null = null;
   let seen = new Uint32Array(0);
   for (const { batch, from, to } of runs) {
@@ -61,12 +63,15 @@ export function encodeTexts(runs: readonly Run[], rows: number, textsOf: TextsOf
       values = placeCodes(distinct, texts, seen, from, to, row, values);
     }
     row += to - from;
+    if (row < pieceEnd) continue;
+    pieceEnd = row + PIECE_ROWS;
+    yield;
   }
   page.length = dictionaryBytes.length = 0;
-  putLevels(rows, values);
+  yield* putLevels(rows, values);
   const listed = values >= FEW_VALUES && 2 * distinct.count > values;
-  if (listed) putListed(distinct, values);
-  else putPlaces(distinct, values);
+  if (listed) yield* putListed(distinct, values);
+  else yield* putPlaces(distinct, values);
   return {
     dictionary: listed ? null : { bytes: dictionaryBytes.done(), count: distinct.count },
     data: page.done(),
@@ -78,8 +83,8 @@ export function encodeTexts(runs: readonly Run[], rows: number, textsOf: TextsOf
 }
 
 /** Room for the distinct texts of a column, by the bounds of its integers. */
-function distinctFor(runs: readonly Run[], rows: number, textsOf: TextsOf): Distinct {
-  let least = FIRST_WORD, most = -1;
+function* distinctFor(runs: readonly Run[], rows: number, textsOf: TextsOf): InPieces<Distinct> {
+  let least = FIRST_WORD, most = -1, seen = 0;
   for (const { batch, from, to } of runs) {
     const texts = textsOf(batch);
     if (texts === undefined || typeof texts === "string" || texts.codes instanceof Uint8Array) continue;
@@ -91,6 +96,9 @@ function distinctFor(runs: readonly Run[], rows: number, textsOf: TextsOf): Dist
       if (code < least) least = code;
       if (code > most) most = code;
     }
+    if ((seen += to - from) < PIECE_ROWS) continue;
+    seen = 0;
+    yield;
   }
   return new Distinct(rows, least, most);
 }
@@ -138,32 +146,47 @@ function widened(codes: Uint8Array): Uint32Array {
 }
 
 /** A dictionary page, and the places in it. */
-function putPlaces(distinct: Distinct, values: number): void {
+function* putPlaces(distinct: Distinct, values: number): InPieces<void> {
   const { count } = distinct;
-  for (let place = 0; place < count; place++) {
+  for (let from = 0; from < count; from += PIECE_ROWS) {
+    putEntries(distinct, from, Math.min(count, from + PIECE_ROWS));
+    yield;
+  }
+  const width = count < 2 ? 1 : 32 - Math.clz32(count - 1);
+  page.put([width]);
+  if (count === 1) putRun(values, [0]);
+  else if (values > 0) yield* putPackedPlaces(values, width);
+}
+
+/** Entries of the dictionary, each behind its length. */
+function putEntries(distinct: Distinct, from: number, to: number): void {
+  for (let place = from; place < to; place++) {
     const start = dictionaryBytes.length;
     dictionaryBytes.length = start + 4;
     putEntry(dictionaryBytes, distinct, place);
     dictionaryBytes.view.setUint32(start, dictionaryBytes.length - start - 4, true);
   }
-  const width = count < 2 ? 1 : 32 - Math.clz32(count - 1);
-  page.put([width]);
-  if (count === 1) putRun(values, [0]);
-  else if (values > 0) putPackedPlaces(values, width);
 }
 
 /** The lengths of all values, then all values. */
-function putListed(distinct: Distinct, values: number): void {
+function* putListed(distinct: Distinct, values: number): InPieces<void> {
   if (lengths.length < values) lengths = new Uint32Array(values + 256);
   // The values are put aside first, for their lengths come before them.
-  for (let i = 0; i < values; i++) {
+  for (let from = 0; from < values; from += PIECE_ROWS) {
+    putValues(distinct, from, Math.min(values, from + PIECE_ROWS));
+    yield;
+  }
+  yield* putDeltas(lengths, values, 1);
+  page.room(dictionaryBytes.length).set(dictionaryBytes.done(), page.length);
+  page.length += dictionaryBytes.length;
+}
+
+function putValues(distinct: Distinct, from: number, to: number): void {
+  for (let i = from; i < to; i++) {
     const start = dictionaryBytes.length;
     putEntry(dictionaryBytes, distinct, rowPlaces[i]);
     lengths[i] = dictionaryBytes.length - start;
   }
-  putDeltas(lengths, values, 1);
-  page.room(dictionaryBytes.length).set(dictionaryBytes.done(), page.length);
-  page.length += dictionaryBytes.length;
 }
 
 function putEntry(to: Bytes, distinct: Distinct, place: number): void {
@@ -172,15 +195,23 @@ function putEntry(to: Bytes, distinct: Distinct, place: number): void {
   to.length = putText(bytes, to.view, to.length, code, text);
 }
 
-/** Packs places of up to 24 bits, 32 bits at a time. */
-function putPackedPlaces(count: number, width: number): void {
+/** Packs places of up to 24 bits. */
+function* putPackedPlaces(count: number, width: number): InPieces<void> {
   const groups = Math.ceil(count / 8);
   putHeader(2 * groups + 1);
   rowPlaces.fill(0, count, 8 * groups);
   page.room(groups * width + 8);
+  for (let from = 0; from < 8 * groups; from += 8 * PIECE_ROWS) {
+    packPlaces(from, Math.min(8 * groups, from + 8 * PIECE_ROWS), width);
+    yield;
+  }
+}
+
+/** Packs 32 bits at a time; eight places end with a byte. */
+function packPlaces(from: number, to: number, width: number): void {
   const { view } = page;
   let at = page.length;
-  for (let i = 0, held = 0, bits = 0; i < 8 * groups; i++) {
+  for (let i = from, held = 0, bits = 0; i < to; i++) {
     held |= rowPlaces[i] << bits;
     bits += width;
     view.setUint32(at, held, true);

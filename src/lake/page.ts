@@ -1,10 +1,17 @@
 // The pages of a Parquet column chunk while they are made: growing bytes, definition levels and runs.
-// What always holds: the buffers are shared by all columns, so a column is encoded in one go and its bytes are taken before the next one.
+// What always holds: the buffers are shared by all columns, so one column is encoded at a time, and its bytes are taken before the next one.
+// Encoding yields wherever others may have the event loop for a while; whether they get it is decided by who calls.
 // Source: apache/parquet-format, Encodings.md.
 
 import { putVarint } from "./thrift.ts";
 
 export const PLAIN = 0, RLE = 3, DELTA_BINARY_PACKED = 5, DELTA_LENGTH_BYTE_ARRAY = 6, RLE_DICTIONARY = 8;
+
+/** Work that yields between its pieces, and ends with its result. */
+export type InPieces<T> = Generator<void, T, void>;
+
+/** Rows or values of a piece: even where code runs for the first time, and a hundred times slower, they take few milliseconds. */
+export const PIECE_ROWS = 1024;
 
 /** The pages of one column chunk, not compressed. `least` and `most` in the column's own unit, null without values. */
 export interface EncodedColumn {
@@ -55,7 +62,7 @@ export function reservePresent(rows: number): void {
 }
 
 /** Definition levels: 1 where a row has a value. */
-export function putLevels(rows: number, values: number): void {
+export function* putLevels(rows: number, values: number): InPieces<void> {
   const start = page.length;
   page.put([0, 0, 0, 0]);
   if (values === rows || values === 0) {
@@ -63,15 +70,24 @@ export function putLevels(rows: number, values: number): void {
   } else {
     const groups = Math.ceil(rows / 8);
     putHeader(2 * groups + 1);
-    const bytes = page.room(groups);
+    page.room(groups);
     present.fill(0, rows, 8 * groups);
-    for (let row = 0; row < rows; row += 8) {
-      let byte = 0;
-      for (let bit = 0; bit < 8; bit++) byte |= present[row + bit] << bit;
-      bytes[page.length++] = byte;
+    for (let row = 0; row < rows; row += 8 * PIECE_ROWS) {
+      putPackedLevels(row, Math.min(rows, row + 8 * PIECE_ROWS));
+      yield;
     }
   }
   page.view.setUint32(start, page.length - start - 4, true);
+}
+
+/** A bit for each row, eight in a byte. */
+function putPackedLevels(from: number, to: number): void {
+  const { bytes } = page;
+  for (let row = from; row < to; row += 8) {
+    let byte = 0;
+    for (let bit = 0; bit < 8; bit++) byte |= present[row + bit] << bit;
+    bytes[page.length++] = byte;
+  }
 }
 
 /** Begins a run of the hybrid. */

@@ -4,12 +4,12 @@
 // Source: apache/parquet-format, parquet.thrift.
 
 import { createHash } from "node:crypto";
-import { setImmediate } from "node:timers/promises";
 import type { EventBatch } from "../event/batch.ts";
 import { kindNames } from "../event/kind.ts";
+import { isTurnOver, standBack } from "../turn.ts";
 import { encodeNumbers, type NumberShape, type NumbersOf } from "./encode_numbers.ts";
 import { encodeTexts, type TextsOf } from "./encode_texts.ts";
-import { Bytes, type EncodedColumn, PLAIN, RLE } from "./page.ts";
+import { Bytes, type EncodedColumn, type InPieces, PIECE_ROWS, PLAIN, RLE } from "./page.ts";
 import type { Run } from "./gather.ts";
 import { columnsOf, type Table } from "./schema.ts";
 import { compress, compressedBytesMax } from "./snappy.ts";
@@ -17,8 +17,8 @@ import { type Fields, type Thrift, thriftBytes } from "./thrift.ts";
 
 /** Rows of a row group, as DuckDB makes them. */
 const ROW_GROUP_ROWS = 122_880;
-/** Rows encoded between two turns of the event loop. */
-const ROWS_PER_TURN = 32_768;
+/** Bytes that are hashed and written at a time. */
+const WRITE_BYTES = 256 * 1024;
 const MAGIC = new TextEncoder().encode("PAR1");
 
 const INT32 = 1, INT64 = 2, BYTE_ARRAY = 6;
@@ -102,7 +102,9 @@ export async function writeParquet(path: string, table: Table, runs: readonly Ru
     const rowGroups: Thrift[] = [];
     let rows = 0, minTime = Infinity, maxTime = -Infinity;
     for (const { runs: some, rows: count } of rowGroupsOf(runs)) {
-      const { meta, least, most } = await writeRowGroup(file, pages, table, some, count);
+      const start = file.bytes;
+      const { meta, least, most } = await inTurn(() => inTurns(encodeRowGroup(start, pages, table, some, count)));
+      await file.write(pages.done());
       rowGroups.push(meta);
       rows += count;
       minTime = Math.min(minTime, least);
@@ -119,6 +121,24 @@ export async function writeParquet(path: string, table: Table, runs: readonly Ru
   }
 }
 
+/** What is encoded last: one row group at a time, as encoding uses shared buffers and gives way in the middle. */
+let encoding: Promise<unknown> = Promise.resolve();
+
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const done = encoding.then(work);
+  encoding = done.catch(() => {});
+  return done;
+}
+
+/** Does the work, and gives way between its pieces as often as it has to. */
+async function inTurns<T>(work: InPieces<T>): Promise<T> {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+    if (isTurnOver()) await standBack();
+  }
+}
+
 class HashedFile {
   bytes = 0;
   readonly #hash = createHash("sha256");
@@ -126,9 +146,13 @@ class HashedFile {
   constructor(private readonly file: Deno.FsFile) {}
 
   async write(bytes: Uint8Array): Promise<void> {
-    this.#hash.update(bytes);
+    for (let at = 0, hashed = 0; at < bytes.length;) {
+      const piece = bytes.subarray(at, at + WRITE_BYTES);
+      if (at === hashed) this.#hash.update(piece);
+      hashed = Math.max(hashed, at + piece.length);
+      at += await this.file.write(piece);
+    }
     this.bytes += bytes.length;
-    for (let at = 0; at < bytes.length;) at += await this.file.write(bytes.subarray(at));
   }
 
   async sync(): Promise<void> {
@@ -144,11 +168,12 @@ class HashedFile {
   }
 }
 
+/** Runs of at most a piece, in row groups. */
 function* rowGroupsOf(runs: readonly Run[]): Generator<{ runs: Run[]; rows: number }> {
   let group: Run[] = [], rows = 0;
   for (const { batch, from, to } of runs) {
     for (let at = from; at < to;) {
-      const stop = Math.min(to, at + ROW_GROUP_ROWS - rows);
+      const stop = Math.min(to, at + PIECE_ROWS, at + ROW_GROUP_ROWS - rows);
       group.push({ batch, from: at, to: stop });
       rows += stop - at;
       at = stop;
@@ -161,35 +186,31 @@ function* rowGroupsOf(runs: readonly Run[]): Generator<{ runs: Run[]; rows: numb
   if (rows > 0) yield { runs: group, rows };
 }
 
-interface WrittenGroup {
+interface EncodedGroup {
   readonly meta: Thrift;
   /** Ends of event time, ms since the epoch. */
   readonly least: number;
   readonly most: number;
 }
 
-async function writeRowGroup(file: HashedFile, pages: Bytes, table: Table, runs: readonly Run[], rows: number): Promise<WrittenGroup> {
+/** Encodes a row group, which is to begin at byte `start` of its file, into `pages`. */
+function* encodeRowGroup(start: number, pages: Bytes, table: Table, runs: readonly Run[], rows: number): InPieces<EncodedGroup> {
   const chunks: Thrift[] = [];
-  let bytes = 0, encoded = 0, least = Infinity, most = -Infinity;
-  const start = file.bytes;
+  let bytes = 0, least = Infinity, most = -Infinity;
   pages.length = 0;
   for (const [name, type] of columnsOf[table]) {
-    // Encoding uses shared buffers and is not interrupted; what it gives is compressed into `pages` before the next turn.
-    const column = name in textColumns ? encodeTexts(runs, rows, textColumns[name]) : encodeNumbers(runs, rows, ...numberColumns[name]);
+    const column = yield* name in textColumns
+      ? encodeTexts(runs, rows, textColumns[name])
+      : encodeNumbers(runs, rows, ...numberColumns[name]);
     if (name === "timestamp") {
       least = Number(column.least! / 1000n);
       most = Number(column.most! / 1000n);
     }
-    const at = start + pages.length, chunk = putPages(pages, column, rows);
+    const at = start + pages.length, chunk = yield* putPages(pages, column, rows);
     chunks.push(chunkMeta(name, type, column, rows, at, chunk));
     bytes += chunk.plainBytes;
-    encoded += rows;
-    if (encoded >= ROWS_PER_TURN * columnsOf[table].length / 4) {
-      encoded = 0;
-      await setImmediate();
-    }
+    yield;
   }
-  await file.write(pages.done());
   const meta: Thrift = {
     struct: [[1, { list: chunks }], [2, { i64: bytes }], [3, { i64: rows }], [5, { i64: start }], [6, { i64: pages.length }]],
   };
@@ -204,32 +225,32 @@ interface Pages {
 }
 
 /** Adds the pages of a column, compressed. */
-function putPages(pages: Bytes, column: EncodedColumn, rows: number): Pages {
+function* putPages(pages: Bytes, column: EncodedColumn, rows: number): InPieces<Pages> {
   const { dictionary, data, encoding } = column;
   const start = pages.length;
   let plainBytes = 0;
-  const add = (type: number, plain: Uint8Array, header: Fields) => {
-    const body = compressed(plain);
+  function* add(type: number, plain: Uint8Array, header: Fields): InPieces<void> {
+    const body = yield* compressed(plain);
     const head = thriftBytes([[1, { i32: type }], [2, { i32: plain.length }], [3, { i32: body.length }], ...header]);
     pages.put(head);
     pages.put(body);
     plainBytes += head.length + plain.length;
-  };
+  }
   if (dictionary !== null) {
-    add(DICTIONARY_PAGE, dictionary.bytes, [[7, { struct: [[1, { i32: dictionary.count }], [2, { i32: PLAIN }]] }]]);
+    yield* add(DICTIONARY_PAGE, dictionary.bytes, [[7, { struct: [[1, { i32: dictionary.count }], [2, { i32: PLAIN }]] }]]);
   }
   const dictionaryBytes = pages.length - start;
-  add(DATA_PAGE, data, [[5, { struct: [[1, { i32: rows }], [2, { i32: encoding }], [3, { i32: RLE }], [4, { i32: RLE }]] }]]);
+  yield* add(DATA_PAGE, data, [[5, { struct: [[1, { i32: rows }], [2, { i32: encoding }], [3, { i32: RLE }], [4, { i32: RLE }]] }]]);
   return { bytes: pages.length - start, plainBytes, dictionaryBytes };
 }
 
 let room = new Uint8Array(1 << 16);
 
 /** Compressed bytes; valid until the next call. */
-function compressed(plain: Uint8Array): Uint8Array {
+function* compressed(plain: Uint8Array): InPieces<Uint8Array> {
   const most = compressedBytesMax(plain.length);
   if (room.length < most) room = new Uint8Array(2 * most);
-  return room.subarray(0, compress(plain, room, 0));
+  return room.subarray(0, yield* compress(plain, room, 0));
 }
 
 function chunkMeta(name: string, type: string, column: EncodedColumn, rows: number, at: number, pages: Pages): Thrift {

@@ -1,6 +1,8 @@
 // Snappy's raw block format, compressing only: greedy matches of four bytes or more, found through a hash table, within blocks of 64 KiB.
 // What always holds: any Snappy decoder gives the same bytes back. Source: google/snappy, format_description.txt.
 
+import type { InPieces } from "./page.ts";
+
 const BLOCK_BYTES = 65_536;
 const HASH_BITS = 14;
 const COPY_BYTES_MAX = 64;
@@ -16,8 +18,8 @@ export function compressedBytesMax(bytes: number): number {
   return 32 + bytes + Math.ceil(bytes / 6);
 }
 
-/** Compresses `input` into `out` from `at` on; returns where it ends. `out` must have room for `compressedBytesMax`. */
-export function compress(input: Uint8Array, out: Uint8Array, at: number): number {
+/** Compresses `input` into `out` from `at` on, one input at a time; returns where it ends. `out` must have room for `compressedBytesMax`. */
+export function* compress(input: Uint8Array, out: Uint8Array, at: number): InPieces<number> {
   at = putVarint(out, at, input.length);
   for (let from = 0; from < input.length; from += BLOCK_BYTES) {
     const start = at;
@@ -25,6 +27,7 @@ export function compress(input: Uint8Array, out: Uint8Array, at: number): number
     if (from === 0 && input.length > BLOCK_BYTES && at - start > BLOCK_BYTES * (1 - WORTH_SHARE)) {
       return putLiteral(input, BLOCK_BYTES, input.length, out, at);
     }
+    yield;
   }
   return at;
 }

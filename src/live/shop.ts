@@ -12,6 +12,7 @@ import { limits } from "../limits.ts";
 import type { EventLog } from "../log/log.ts";
 import type { LogLine } from "../log_line.ts";
 import type { AnomalyStore } from "../store/anomalies.ts";
+import { isTurnOver, standBack } from "../turn.ts";
 import { LiveAnomalies } from "./anomalies.ts";
 import { Budget } from "./budget.ts";
 import type { LiveBrief, LiveFigures, Scene, Totals, TrafficName } from "./figures.ts";
@@ -24,6 +25,8 @@ const RETRY_MS = 1_000;
 /** How far back from the newest event stored anomalies are read at start. */
 const FLAGGED_MS = 24 * 3_600_000;
 const BRIEF_BUCKETS = 2;
+/** Cells that have left the window freed between two looks at the clock. */
+const FREED_AT_ONCE = 4096;
 
 export interface ShopParts {
   readonly log: Pick<EventLog, "partitions" | "start" | "end" | "read" | "grown">;
@@ -148,7 +151,8 @@ export class LiveShop {
 
   #count(): Counted {
     const at = this.parts.clock.monotonic(), window = this.#window;
-    if (this.#counted !== null && at - this.#counted.at < FRESH_MS) return this.#counted;
+    // While cells that have left are being freed, which takes some turns of the event loop, the last answer holds.
+    if (this.#counted !== null && (at - this.#counted.at < FRESH_MS || window.tables.isLeaving)) return this.#counted;
     const now = this.parts.clock.now(), hasEvents = window.newest !== -Infinity;
     const scene: Scene = {
       at: formatTimestamp(now),
@@ -195,9 +199,18 @@ export class LiveShop {
       if (next <= this.#positions[partition]) continue;
       if (batch.lane === LIVE && batch.control === "events") this.#take(batch, Math.max(0, this.#positions[partition] - firstOffset));
       this.#positions[partition] = next;
+      await this.#freeLeft();
+      if (isTurnOver()) await standBack();
     }
-    // Others get their turn.
-    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Frees the cells that have left the window; others get their turn meanwhile. */
+  async #freeLeft(): Promise<void> {
+    const { tables } = this.#window;
+    while (tables.isLeaving) {
+      tables.free(FREED_AT_ONCE);
+      if (isTurnOver()) await standBack();
+    }
   }
 
   /** Looks at the events of a batch from row `from` on, or passes them over. */

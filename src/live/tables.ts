@@ -1,7 +1,8 @@
 // What each session did in each 10 s bucket with each item: one cell for as many events as are alike, linked by bucket and by session, so
 // that a bucket can leave the window and a session the count of people, both exactly. Cells and rows take 32 bytes, a cache line at the most.
 // What always holds: an event costs its session's row, its item's row and the next free cell, and no look at other cells; a session is
-// there as long as its newest bucket is, so that nothing of it is touched when a bucket leaves; the figures of items are sums of cells.
+// there as long as its newest bucket is, so that nothing of it is touched when a bucket leaves; the figures of items are sums of cells, once
+// those of buckets that have left are freed, which is done bit by bit.
 // It must not know the time of day, nor how many events there are of what.
 
 import { mix } from "../engine/sketch.ts";
@@ -14,6 +15,8 @@ export const BUCKET_MS = 10_000;
 export const BUCKETS = 180;
 
 const ROW_BITS = 3;
+/** Cells of a bucket that has left which are freed when an event needs one, so that no event waits for all of them. */
+const FREED_AT_ONCE = 64;
 
 // A cell. WHAT: the kind, whether its session is flagged, and ms of its first event from the start of the bucket. ALSO: another cell of
 // the session in the bucket, or NONE. BEFORE: the newest cell of the session's bucket before, and EARLIER: that bucket; both right in the
@@ -37,7 +40,7 @@ export interface SessionFigures {
 export class WindowTables {
   /** Codes of flagged sessions, in the window or not. */
   readonly flagged = new Set<number>();
-  readonly items = new Items();
+  readonly #items = new Items();
   /** First bucket that is in the tables. */
   first = 0;
   readonly #sessions = new RowTable(NONE, (rows, at) => rows[at + HEAD_BUCKET] >= this.first);
@@ -45,6 +48,8 @@ export class WindowTables {
   readonly #cells: Rows;
   /** The newest cell of each bucket. A bucket's place is its number modulo BUCKETS. */
   readonly #chains = new Int32Array(BUCKETS).fill(NONE);
+  /** The newest cell, that is not freed, of each bucket that has left. */
+  readonly #leaving: number[] = [];
   #free = NONE;
   #used = 0;
   /** Kept so that nobody takes a look without consequence for one without use. */
@@ -56,12 +61,23 @@ export class WindowTables {
 
   /** Whether there is a free cell. */
   get hasRoom(): boolean {
-    return this.#free !== NONE || this.#used < this.cellsMax;
+    return this.#free !== NONE || this.#used < this.cellsMax || this.#leaving.length > 0;
+  }
+
+  /** Whether cells of buckets that have left are not freed. */
+  get isLeaving(): boolean {
+    return this.#leaving.length > 0;
+  }
+
+  /** The items; cells that have left are freed before. */
+  get items(): Items {
+    while (this.isLeaving) this.free(Infinity);
+    return this.#items;
   }
 
   /** To be called with the codes of the first `count` events that are about to be counted; changes nothing but what that costs. */
   fetch(sessions: Rows, items: Rows, count: number): void {
-    this.#fetched = this.#sessions.fetch(sessions, count) ^ this.items.fetch(items, count);
+    this.#fetched = this.#sessions.fetch(sessions, count) ^ this.#items.fetch(items, count);
   }
 
   /**
@@ -76,7 +92,7 @@ export class WindowTables {
     else if ((ms - rows[at + FIRST] | 0) < 0) rows[at + FIRST] = ms;
     if (kind === PURCHASE && bucket > rows[at + BOUGHT]) rows[at + BOUGHT] = bucket;
     const state = rows[at + STATE], flag = state & FLAGGED;
-    if (item !== NONE) this.items.count(item, kind, 1, flag === 0);
+    if (item !== NONE) this.#items.count(item, kind, 1, flag === 0);
     const within = time - bucket * BUCKET_MS;
     if (headBucket > bucket) {
       this.#countLate(head, item, kind | flag, bucket, within);
@@ -94,17 +110,25 @@ export class WindowTables {
     return flag !== 0;
   }
 
-  /** Drops the cells of a bucket that is about to leave; `first` has to pass it before the next event is counted. */
+  /** Drops the cells of a bucket that is about to leave; `first` has to pass it before the next event is counted, or a session flagged. */
   release(bucket: number): void {
-    const cells = this.#cells, place = bucket % BUCKETS;
-    for (let cell = this.#chains[place]; cell !== NONE;) {
+    const place = bucket % BUCKETS;
+    if (this.#chains[place] !== NONE) this.#leaving.push(this.#chains[place]);
+    this.#chains[place] = NONE;
+  }
+
+  /** Frees up to `most` cells of a bucket that has left, and takes what they counted from their items. */
+  free(most: number): void {
+    const cells = this.#cells;
+    let cell = this.#leaving.pop() ?? NONE;
+    for (let left = most; cell !== NONE && left > 0; left--) {
       const at = cell << ROW_BITS, item = cells[at + ITEM], what = cells[at + WHAT], next = cells[at + NEXT];
-      if (item !== NONE) this.items.count(item, what & KIND_BITS, -cells[at + COUNT], (what & FLAGGED) === 0);
+      if (item !== NONE) this.#items.count(item, what & KIND_BITS, -cells[at + COUNT], (what & FLAGGED) === 0);
       cells[at + NEXT] = this.#free;
       this.#free = cell;
       cell = next;
     }
-    this.#chains[place] = NONE;
+    if (cell !== NONE) this.#leaving.push(cell);
   }
 
   /** Counts a session as flagged from now on, or no longer, in what is there too; calls back with the events that this is about. */
@@ -117,7 +141,7 @@ export class WindowTables {
     this.#eachCell(rows, at, (cell, bucket) => {
       const cells = this.#cells, item = cells[cell + ITEM], kind = cells[cell + WHAT] & KIND_BITS, count = cells[cell + COUNT];
       cells[cell + WHAT] ^= FLAGGED;
-      if (item !== NONE) this.items.countOfPeople(item, kind, flagged ? -count : count);
+      if (item !== NONE) this.#items.countOfPeople(item, kind, flagged ? -count : count);
       each(bucket, kind, count);
     });
   }
@@ -155,11 +179,11 @@ export class WindowTables {
   contentOf(session: number): { clicks: number; items: number } {
     const at = this.#alive(session), content = { clicks: 0, items: 0 };
     if (at === NONE) return content;
-    this.items.beginLook();
+    this.#items.beginLook();
     this.#eachCell(this.#sessions.rows, at, (cell) => {
       const cells = this.#cells, item = cells[cell + ITEM];
       if ((cells[cell + WHAT] & KIND_BITS) === CLICK) content.clicks += cells[cell + COUNT];
-      if (item !== NONE && this.items.isNew(item)) content.items++;
+      if (item !== NONE && this.#items.isNew(item)) content.items++;
     });
     return content;
   }
@@ -168,7 +192,7 @@ export class WindowTables {
   forEachCode(visit: (code: number) => void): void {
     this.#sessions.purge();
     this.#sessions.forEach((rows, at) => visit(rows[at]));
-    this.items.forEachCode(visit);
+    this.#items.forEachCode(visit);
   }
 
   #figures(rows: Rows, at: number, newest: number): SessionFigures {
@@ -264,6 +288,7 @@ export class WindowTables {
   }
 
   #take(): number {
+    if (this.#free === NONE) this.free(FREED_AT_ONCE);
     if (this.#free === NONE) return this.#used++;
     const cell = this.#free;
     this.#free = this.#cells[(cell << ROW_BITS) + NEXT];

@@ -157,6 +157,10 @@ export class LiveWindow {
   /** Puts the codes of a batch's rows, as they are in the tables, into `#codes`. */
   #translate(batch: EventBatch, from: number, to: number, memo: Uint32Array): void {
     const { kind, session, item } = batch, codes = this.#codes;
+    if (batch.words.length > 0) {
+      this.#words.learn(batch, session, from, to, memo);
+      this.#words.learn(batch, item, from, to, memo);
+    }
     for (let row = from; row < to; row++) {
       const who = session[row], what = kind[row] === CLICK || kind[row] === PURCHASE ? item[row] : ABSENT;
       codes.session[row - from] = who < FIRST_WORD ? who : this.#words.engineCode(batch, who, memo);

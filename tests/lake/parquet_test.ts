@@ -2,8 +2,9 @@
 
 import assert from "node:assert";
 import { ColumnBuilder, type EventBatch, pendingBatch } from "../../src/event/batch.ts";
+import { ABSENT } from "../../src/event/code.ts";
 import { PURCHASE } from "../../src/event/kind.ts";
-import { Gather } from "../../src/lake/gather.ts";
+import { Gather, type Group } from "../../src/lake/gather.ts";
 import { writeParquet } from "../../src/lake/parquet.ts";
 import { type Lab, labTest, randomFrom, seedOfRun } from "./lab.ts";
 
@@ -46,6 +47,25 @@ for (
     assert.deepEqual(await lab.duck.rows(`SELECT num_row_groups::INTEGER AS n FROM parquet_file_metadata('${path}')`), [{ n: groups }]);
   });
 }
+
+labTest("Parquet files are the same when several are written at a time, each giving way in the middle", async (lab) => {
+  const random = randomFrom(seedOfRun()),
+    groups = Array.from({ length: 4 }, (_, file) => {
+      const gather = new Gather({ rows: Infinity, bytes: Infinity, groups: 1 });
+      for (let first = 0; first < 20_000; first += 4000) {
+        const columns = new ColumnBuilder(4000);
+        for (let row = 0; row < 4000; row++) {
+          const code = columns.code(`${file} ${Math.floor(random() * 3000)}`), item = Math.floor(random() * 1e6);
+          columns.push(row % 3, START + row, random() < 0.5 ? row : code, item, random() < 0.1 ? code : ABSENT);
+        }
+        gather.add({ ...pendingBatch(columns, "live", file), firstOffset: first, arrival: START + first }, first);
+      }
+      return gather.sorted()[0];
+    });
+  const write = (group: Group, name: string) => writeParquet(`${lab.lakeFolder}/${name}.parquet`, group.table, group.runs);
+  const together = await Promise.all(groups.map((group, i) => write(group, `together_${i}`)));
+  for (const [i, group] of groups.entries()) assert.deepEqual(await write(group, `alone_${i}`), together[i]);
+});
 
 for (const unit of [1, 255, 65_537, 2 ** 31, 2 ** 40 + 1, 2 ** 44]) {
   labTest(`Parquet file keeps numbers that lie ${unit} apart, in any order`, async (lab) => {

@@ -105,6 +105,31 @@ Deno.test("a window is whole again when the last event that it lacks is half an 
   assert.equal(window.gap, null);
 });
 
+Deno.test("a window equals a recount when cells that left it are freed a few at a time, and sessions are flagged meanwhile", () => {
+  for (let seed = 1; seed <= 6; seed++) {
+    // Many cells in each bucket, so that those of one are not freed at once.
+    const events = [0, 1, 2, 3].flatMap((i) =>
+      randomStream(seed + i, 600, 1).map((event) => ({ ...event, time: NOW + (event.time - NOW) / 100 + i * 900_000 }))
+    )
+      .map((event) => ({ ...event, time: Math.floor(event.time) }));
+    const next = random(seed), window = new LiveWindow(20_000), flagged = new Set<string>();
+    let left = 0;
+    for (let from = 0; from < events.length;) {
+      const to = Math.min(events.length, from + 1 + Math.floor(next() * 300));
+      window.add(batchOf(events.slice(from, to)));
+      from = to;
+      if (window.tables.isLeaving) left++;
+      window.tables.free(Math.floor(next() * 100));
+      const { session } = events[Math.floor(next() * to)];
+      if (flagged.has(session)) flagged.delete(session);
+      else flagged.add(session);
+      window.setFlagged(session, flagged.has(session));
+      if (next() < 0.1 || from === events.length) assertSame(window, events.slice(0, from), flagged, seed);
+    }
+    assert.ok(left > 0, `seed ${seed}`);
+  }
+});
+
 Deno.test("a window that is full drops its oldest seconds, and its figures stay exact", () => {
   for (let seed = 1; seed <= 6; seed++) {
     const events = randomStream(seed, 200, 1_500_000), window = new LiveWindow(300), kept: LiveEvent[] = [];
