@@ -203,9 +203,12 @@ export const limits = {
   jobLeaseMs: 60_000,
   /** Memory DuckDB may use for day jobs, in MiB; beyond it spills into the lake folder. */
   jobMemoryMib: 512,
-  /** Rows of a day whose sessions are counted in one pass, in 8 bytes each besides DuckDB's memory. More: read again for each so many. */
+  /**
+   * Rows of a day whose sessions are counted in one pass, in 8 bytes each besides DuckDB's memory, and 16 for each session of the largest of
+   * 256 parts. More: read again for each so many.
+   */
   sessionRowsAtOnceMax: 33_554_432,
-  /** Rows that are read ahead while sessions are counted; one file that has more is read whole. */
+  /** Rows that are read ahead while sessions are counted: 16 MB, and as much again under way. One file that has more is read whole. */
   sessionRowsReadMax: 2_000_000,
 
   // Reading
@@ -256,7 +259,7 @@ export const limits = {
   liveLagEventsMax: 1_000_000,
   /**
    * Live events that live figures look at in a second, and at once: what comes in comes first, and these take at most a tenth of one core.
-   * More: whole batches are passed over, of which the rates of all traffic alone know, and the figures say so.
+   * More: whole batches are passed over, of which the rates of all traffic alone know, unless they were not even read; the figures say so.
    */
   livePerSecondEventsMax: 125_000,
   liveBurstEventsMax: 250_000,

@@ -69,7 +69,10 @@ export const gapSchema = z.object({
     "Events of the last 30 minutes that were passed over, because more came than can be looked at: sessions, products and all of `humans` " +
       "lack them",
   ),
-  unread_events: count.describe("Those of them that were not even read: kinds and rates of `all` lack these too, and no others"),
+  unread_events: count.describe(
+    "Those of them that were not even read: kinds and rates of `all` lack these too, and no others. Events of a replay, which live figures " +
+      "leave out anyway, may be among these, as nobody has looked",
+  ),
   until: time.nullable().describe("Event time from which the figures are whole, if no more are passed over; null before the first event"),
 }).openapi("LiveGap");
 export type Gap = z.infer<typeof gapSchema>;

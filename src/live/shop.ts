@@ -22,6 +22,8 @@ import { LiveWindow } from "./window.ts";
 /** ms for which an answer is given again. */
 const FRESH_MS = 1_000;
 const RETRY_MS = 1_000;
+/** How long a batch that was passed over says something of those that come after it, ms. */
+const HELD_MS = 1_000;
 /** How far back from the newest event stored anomalies are read at start. */
 const FLAGGED_MS = 24 * 3_600_000;
 const BRIEF_BUCKETS = 2;
@@ -63,8 +65,8 @@ export class LiveShop {
   readonly #startEnds: readonly number[];
   readonly #budget: Budget;
   readonly #burst: number;
-  /** Whether the last batch was passed over. */
-  #isHeld = false;
+  /** Until when the budget counts as used up, after a batch that was passed over: ms of the monotonic clock. */
+  #heldUntil = -Infinity;
   readonly #unsubscribe: () => void;
   #skipped = 0;
   #failing: string | null = null;
@@ -178,7 +180,8 @@ export class LiveShop {
     for (let p = 0; p < this.#positions.length && !signal.aborted; p++) {
       const end = log.end(p), start = log.start(p);
       // What is likely to be passed over is not worth reading from the file.
-      if (end - this.#positions[p] > (this.#isHeld ? Math.min(this.#burst, lagEvents) : lagEvents)) this.#skipTo(p, end);
+      const isHeld = this.parts.clock.monotonic() < this.#heldUntil;
+      if (end - this.#positions[p] > (isHeld ? Math.min(this.#burst, lagEvents) : lagEvents)) this.#skipTo(p, end);
       else if (this.#positions[p] < start) this.#skipTo(p, start);
       else if (this.#positions[p] < end) await this.#read(p);
     }
@@ -216,8 +219,9 @@ export class LiveShop {
   /** Looks at the events of a batch from row `from` on, or passes them over. */
   #take(batch: EventBatch, from: number): void {
     const isOld = batch.firstOffset + from < this.#startEnds[batch.partition], events = batch.count - from;
-    this.#isHeld = !isOld && !this.#budget.take(events, this.parts.clock.monotonic());
-    if (!this.#isHeld) return this.#window.add(batch, from);
+    const now = this.parts.clock.monotonic(), isGranted = isOld || this.#budget.take(events, now);
+    this.#heldUntil = isGranted ? -Infinity : now + HELD_MS;
+    if (isGranted) return this.#window.add(batch, from);
     this.#skipped += events;
     this.#window.passOver(batch, from);
   }

@@ -38,6 +38,7 @@ export function QuietNotice({ figures }: { figures: LiveFigures }) {
       )}
       {gap !== null && (
         <Notice kind="warning" title="Live figures are not whole">
+          {gap.unread_events > 0 && "Up to "}
           {counted(gap.events, "event")}{" "}
           of the last half hour came faster than they could be looked at here: sessions, products and humans lack them{gap.until !== null &&
             ` until ${timeOfDay(gap.until)}`}. They are stored and were checked for bots all the same.
