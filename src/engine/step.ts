@@ -158,6 +158,10 @@ export class PartitionState {
         foreseen = Math.min(row + FORESEEN_ROWS, to);
         lane.foresee(session, row, foreseen);
         if (memo.length > CACHED_MEMO) this.#foresee(session, row, foreseen, memo);
+        if (words.length > 0) {
+          this.words.learn(batch, session, row, foreseen, memo);
+          this.words.learn(batch, item, row, foreseen, memo);
+        }
       }
       const time = eventTime[row];
       lane.reach(row);

@@ -3,6 +3,7 @@
 // that need them. A batch belongs to one lane; partition, offset and arrival are given by the log when it is appended.
 
 import { ABSENT, FIRST_WORD, integerCode, textOf } from "./code.ts";
+import { WordSlots } from "./word_slots.ts";
 
 /** What a batch carries: events, or a mark that moves the lane's time (its one `eventTime`) or ends the lane. */
 export type Control = "events" | "time_mark" | "end_mark";
@@ -49,6 +50,8 @@ export interface EventColumns {
   readonly identity: Readonly<IdentityColumns> | null;
   /** Canonical JSON of the event's `properties`. */
   readonly properties: Uint32Array | null;
+  /** True where the words of all rows are known to be ASCII. */
+  readonly ascii?: boolean;
 }
 
 /** Columns with their place in the log. `firstOffset` numbers the first event in its partition, the others follow. */
@@ -99,10 +102,12 @@ export class ColumnBuilder implements EventColumns {
   visitor: VisitorColumns | null = null;
   identity: IdentityColumns | null = null;
   properties: Uint32Array | null = null;
-  #codes = new Map<string, number>();
-  /** Words that can be found in `#codes`; those behind are put there when somebody looks for one. */
-  #indexed = 0;
+  /** Where words are, made when somebody first looks for one. */
+  #slots: WordSlots | null = null;
+  /** Words that are to be found in `#slots`, and are put there when somebody looks for one. */
+  #unindexed: number[] = [];
   #wordBytes = 0;
+  #ascii = true;
   #capacity: number;
   /** The source of every row, none of which has an event id: then both columns are such as all share. Null else. */
   #oneSource: string | null = null;
@@ -124,25 +129,40 @@ export class ColumnBuilder implements EventColumns {
     return integer >= 0 ? integer : this.wordCode(text);
   }
 
-  /** As `code`, for a text that is known not to be a canonical integer below 2^31. */
-  wordCode(text: string): number {
-    while (this.#indexed < this.words.length) this.#index(this.#indexed++);
-    const code = this.#codes.get(text);
-    if (code !== undefined) return code;
-    const added = this.newWordCode(text);
-    this.#index(this.#indexed++);
-    return added;
+  /** As `code`, for a text that is known not to be a canonical integer below 2^31. bytes: of it as UTF-8. */
+  wordCode(text: string, bytes?: number): number {
+    const slots = this.#slots ??= new WordSlots(this.words);
+    if (this.#unindexed.length > 0) {
+      for (const word of this.#unindexed) slots.add(word);
+      this.#unindexed = [];
+    }
+    const place = slots.find(text);
+    if (place >= 0) return FIRST_WORD + place;
+    const code = this.eventIdCode(text, bytes);
+    slots.add(code - FIRST_WORD);
+    return code;
   }
 
-  #index(word: number): void {
-    const text = this.words[word];
-    if (!this.#codes.has(text)) this.#codes.set(text, FIRST_WORD + word);
+  /** As `wordCode`, for a text that is known not to be here. bytes: of it as UTF-8. */
+  newWordCode(text: string, bytes?: number): number {
+    const code = this.eventIdCode(text, bytes);
+    this.#unindexed.push(code - FIRST_WORD);
+    return code;
   }
 
-  /** As `wordCode`, for a text that is not expected again: it is not looked for, and gets one more code if it does come. bytes: of it as UTF-8. */
-  newWordCode(text: string, bytes: number = utf8Bytes(text)): number {
+  /**
+   * As `wordCode`, for an event id, which is expected once: it is not looked for, nor found by who asks for the same text later, so that
+   * equal event ids may have different codes. bytes: of it as UTF-8.
+   */
+  eventIdCode(text: string, bytes: number = utf8Bytes(text)): number {
     this.#wordBytes += 2 + bytes;
+    if (bytes !== text.length) this.#ascii = false;
     return FIRST_WORD + this.words.push(text) - 1;
+  }
+
+  /** Whether all words are ASCII. */
+  get ascii(): boolean {
+    return this.#ascii;
   }
 
   /** Adds an event and returns its row number. */
@@ -160,11 +180,17 @@ export class ColumnBuilder implements EventColumns {
 
   /** Takes the last row back; words that it added stay. */
   pop(): void {
-    const row = --this.count;
-    if (this.purchase) clearRow(this.purchase, row);
-    if (this.visitor) clearRow(this.visitor, row);
-    if (this.identity) clearRow(this.withIdentity(), row);
-    if (this.properties) this.properties[row] = ABSENT;
+    this.cut(this.count - 1);
+  }
+
+  /** Takes all rows from `count` on back; words that they added stay. */
+  cut(count: number): void {
+    const before = this.count;
+    this.count = count;
+    if (this.purchase) clearRows(this.purchase, count, before);
+    if (this.visitor) clearRows(this.visitor, count, before);
+    if (this.identity) clearRows(this.withIdentity(), count, before);
+    if (this.properties) this.properties.fill(ABSENT, count, before);
   }
 
   /** The purchase columns, made when first asked for. */
@@ -268,16 +294,16 @@ export class ColumnBuilder implements EventColumns {
     if (from.identity !== null) this.#pickIds(from, from.identity.eventId, rows, first, last, at);
   }
 
-  /** Copies event ids: each is expected once, so it is not looked for. */
+  /** Copies event ids. */
   #pickIds(from: EventColumns, column: Uint32Array, rows: Uint32Array, first: number, last: number, at: number): void {
-    const { eventId } = this.withIdentity();
-    for (let place = first; place < last; place++) {
-      const code = column[rows[place]];
-      if (code < FIRST_WORD || code === ABSENT) eventId[at++] = code;
+    const { eventId } = this.withIdentity(), { words, ascii } = from;
+    for (let place = first; place < last; place++, at++) {
+      // Signed, words are below 0 and none is -1: so no code is looked at as a double.
+      const code = column[rows[place]] | 0;
+      if (code >= -1) eventId[at] = code;
       else {
-        // Nor is it found by who asks for the same text later.
-        if (this.#indexed === this.words.length) this.#indexed++;
-        eventId[at++] = this.newWordCode(from.words[code - FIRST_WORD]);
+        const text = words[code & 0x7fff_ffff];
+        eventId[at] = this.eventIdCode(text, ascii ? text.length : utf8Bytes(text));
       }
     }
   }
@@ -307,7 +333,7 @@ export class ColumnBuilder implements EventColumns {
     at: number,
     guesses: Uint32Array,
   ): void {
-    const { words } = this, { words: fromWords } = from;
+    const { words } = this, { words: fromWords, ascii } = from;
     for (let place = first; place < last; place++, at++) {
       // Signed, words are below 0 and none is -1: so no code is looked at as a double.
       const code = column[rows[place]] | 0;
@@ -317,7 +343,7 @@ export class ColumnBuilder implements EventColumns {
       }
       const word = code & 0x7fff_ffff, text = fromWords[word], guess = guesses[word];
       if (guess < words.length && words[guess] === text) into[at] = FIRST_WORD + guess;
-      else guesses[word] = (into[at] = this.wordCode(text)) - FIRST_WORD;
+      else guesses[word] = (into[at] = this.wordCode(text, ascii ? text.length : undefined)) - FIRST_WORD;
     }
   }
 
@@ -344,7 +370,8 @@ export class ColumnBuilder implements EventColumns {
       const to = this.withIdentity();
       to.source[at] = this.#translated(from, from.identity.source[row], memo);
       to.row[at] = from.identity.row[row];
-      to.eventId[at] = this.#translated(from, from.identity.eventId[row], memo);
+      const id = from.identity.eventId[row];
+      to.eventId[at] = id < FIRST_WORD || id === ABSENT ? id : this.eventIdCode(from.words[id - FIRST_WORD]);
     }
     if (from.properties !== null) this.withProperties()[at] = this.#translated(from, from.properties[row], memo);
     return at;
@@ -404,9 +431,9 @@ function pick<T extends Uint8Array | Uint32Array | Float64Array>(
   for (let place = first; place < last; place++) into[at++] = from[rows[place]];
 }
 
-function clearRow(group: object, row: number): void {
+function clearRows(group: object, from: number, to: number): void {
   for (const [name, column] of Object.entries(group) as [string, Float64Array | Uint32Array][]) {
-    column[row] = name === "row" ? -1 : column instanceof Float64Array ? NaN : ABSENT;
+    column.fill(name === "row" ? -1 : column instanceof Float64Array ? NaN : ABSENT, from, to);
   }
 }
 

@@ -1,6 +1,7 @@
 // A code is how a text stands in a column: one u32. Canonical integers below 2^31 (no sign, no leading zero) are their own code;
 // any other text is FIRST_WORD plus its place in the word list of its batch; ABSENT is no text at all.
-// What always holds: two codes of one batch are equal exactly when their texts are.
+// What always holds: two codes of one batch are equal exactly when their texts are; event ids alone, which nobody compares by code, may have
+// several for the same text.
 
 export const FIRST_WORD = 0x8000_0000;
 export const ABSENT = 0xffff_ffff;

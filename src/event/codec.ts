@@ -22,8 +22,8 @@ const BYTES_BEFORE_AT = 40;
 const controls: readonly Control[] = ["events", "time_mark", "end_mark"];
 const PURCHASE_GROUP = 1, VISITOR_GROUP = 2, IDENTITY_GROUP = 4, PROPERTIES_GROUP = 8;
 
-/** A row with all groups; and the lane, the modes and bases, and what a column touches while it is written. */
-const ROW_BYTES_MAX = 89, SLACK_BYTES = 1024 + COLUMN_SLACK_BYTES;
+/** What no word has; a row with all groups; and the lane, the modes and bases, and what a column touches while it is written. */
+const WORD_BYTES = 65_536, ROW_BYTES_MAX = 89, SLACK_BYTES = 1024 + COLUMN_SLACK_BYTES;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -58,16 +58,8 @@ export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
   let at = HEADER_BYTES;
   scratch.set(lane, at);
   at += lane.length;
-  let lengthAt = at;
-  at += 2 * words.length;
-  const wordsAt = at;
-  for (const word of words) {
-    const written = putText(at, word);
-    assert(written < 65536, "a word has fewer than 65,536 bytes");
-    view.setUint16(lengthAt, written, true);
-    lengthAt += 2;
-    at += written;
-  }
+  const wordsAt = at + 2 * words.length;
+  at = putWords(at, words);
   view.setUint32(36, at - wordsAt, true);
   at = putBytes(out, at, batch.kind, count);
   at = putF64(out, at, batch.eventTime, count);
@@ -91,6 +83,32 @@ export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
   if (batch.properties) at = putU32(out, at, batch.properties, count, true);
   return scratch.slice(0, at);
 }
+
+/** Writes the lengths of words and then the words; returns the end. */
+function putWords(lengthAt: number, words: readonly string[]): number {
+  let at = lengthAt + 2 * words.length, chars = 0;
+  if (words.length >= WORDS_TOGETHER) {
+    for (let i = 0; i < words.length; i++) {
+      const { length } = words[i];
+      view.setUint16(lengthAt + 2 * i, length, true);
+      chars += length;
+    }
+    // As many bytes as characters: they are ASCII.
+    const { written } = encoder.encodeInto(words.join(""), scratch.subarray(at));
+    if (written === chars && words.every(({ length }) => length < WORD_BYTES)) return at + written;
+  }
+  for (const word of words) {
+    const written = putText(at, word);
+    assert(written < WORD_BYTES, "a word has fewer than 65,536 bytes");
+    view.setUint16(lengthAt, written, true);
+    lengthAt += 2;
+    at += written;
+  }
+  return at;
+}
+
+/** Words from which on they are written in one go, if they are ASCII. */
+const WORDS_TOGETHER = 16;
 
 /** Characters of a word that is tried as ASCII first: for the short ones the encoder is dear. */
 const SHORT_CHARS = 48;

@@ -44,12 +44,14 @@ export class FlatScan {
   lines = 0;
   readonly #into: ColumnBuilder;
   readonly #latest: number;
+  readonly #withEventIds: boolean;
   readonly #run: LineRun;
 
-  constructor(into: ColumnBuilder, { now, futureMs }: RecordOptions) {
+  constructor(into: ColumnBuilder, { now, futureMs, withoutEventIds = false }: RecordOptions) {
     this.#into = into;
     this.#latest = Math.min(futureMs === null ? Infinity : now + futureMs, limits.eventTimeMax);
-    this.#run = new LineRun(into, this.#latest);
+    this.#withEventIds = !withoutEventIds;
+    this.#run = new LineRun(into, this.#latest, this.#withEventIds);
   }
 
   /** Adds the event that the bytes [from, to) are; false when that is for the parser to do, and nothing has been added. */
@@ -94,7 +96,7 @@ export class FlatScan {
     if (!this.#textIsPlain(CATEGORY) || !this.#textIsPlain(EVENT_ID)) return false;
     const into = this.#into;
     const row = into.push(kind, time, this.#code(bytes, SESSION), this.#code(bytes, ITEM), this.#code(bytes, CATEGORY));
-    if (ends[EVENT_ID] !== 0) into.withIdentity().eventId[row] = this.#code(bytes, EVENT_ID);
+    if (ends[EVENT_ID] !== 0 && this.#withEventIds) into.withIdentity().eventId[row] = this.#code(bytes, EVENT_ID);
     return true;
   }
 

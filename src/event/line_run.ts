@@ -16,15 +16,15 @@ export class LineRun {
   /** Lines that the last `take` took. */
   lines = 0;
 
-  /** latest: the largest event time that is taken, ms. */
-  constructor(private readonly into: ColumnBuilder, private readonly latest: number) {}
+  /** latest: the largest event time that is taken, ms. withEventIds: whether event ids get into the columns. */
+  constructor(private readonly into: ColumnBuilder, private readonly latest: number, private readonly withEventIds: boolean) {}
 
   /** Adds the events on the lines from `at` on that look like `layout`. Returns where it stopped: at the start of a line, or the end. */
   take(layout: Layout, bytes: Uint8Array, at: number): number {
     this.lines = 0;
     if (!layout.isUsual) return at;
     const { count, marks, fields, texts, tail } = layout, { into, latest } = this, view = viewOf(bytes), most = bytes.length;
-    const hasIds = layout.has(EVENT_ID);
+    const hasIds = this.withEventIds && layout.has(EVENT_ID);
     let eventIds: Uint32Array | null = null;
     const { kind: kinds, eventTime, session: sessions, item: items, category: categories } = into, rowMax = eventTime.length;
     let row = into.count, lineAt = at;

@@ -13,7 +13,7 @@ const ZERO = 0x30, NINE = 0x39;
 export const SMALL_DIGITS = 9;
 
 const kinds = kindNames.map((name) => new TextEncoder().encode(name));
-/** Words of the body at hand. */
+/** Words of the columns at hand. */
 const words = new BodyWords();
 
 /** The kind that the bytes [from, to) name, or -1. */
@@ -33,14 +33,14 @@ export function idIsPlain(bytes: Uint8Array, from: number, to: number): boolean 
   return to - from <= limits.idBytesMax && !(to - from > SMALL_DIGITS && bytes[from] >= ZERO && bytes[from] <= NINE);
 }
 
-/** The code in `into` of a text of printable ASCII. isNew: it is not expected again, so that to look for it would be in vain. */
-export function textCode(into: ColumnBuilder, bytes: Uint8Array, from: number, to: number, isNew: boolean): number {
+/** The code in `into` of a text of printable ASCII. isEventId: it is the text of an event id. */
+export function textCode(into: ColumnBuilder, bytes: Uint8Array, from: number, to: number, isEventId: boolean): number {
   const first = bytes[from];
   if (first >= ZERO && first <= NINE && (first !== ZERO || to === from + 1)) {
     const value = integerAt(bytes, from, to);
     if (!isNaN(value)) return to - from <= SMALL_DIGITS ? value : into.code(asciiText(bytes, from, to));
   }
-  return isNew ? words.newCode(into, bytes, from, to) : words.code(into, bytes, from, to);
+  return isEventId ? words.eventIdCode(into, bytes, from, to) : words.code(into, bytes, from, to);
 }
 
 /** The number that the bytes spell, exact up to 15 digits; NaN where one is no digit. */

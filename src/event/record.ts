@@ -20,6 +20,8 @@ export interface RecordOptions {
   readonly now: number;
   /** How far ahead of `now` an event may be, ms; null: up to limits.eventTimeMax. */
   readonly futureMs: number | null;
+  /** Event ids are only checked, for who does not look at them. */
+  readonly withoutEventIds?: boolean;
 }
 
 type JsonObject = Record<string, unknown>;
@@ -69,6 +71,7 @@ function placesWhere(holds: (field: FieldNames) => boolean): number[] {
 export class RecordReader {
   readonly #into: ColumnBuilder;
   readonly #latest: number;
+  readonly #withEventIds: boolean;
   readonly #onFault: FaultSink;
   /** Values of the record at hand by their place in the table: as sent, then as checked. */
   readonly #values: unknown[] = new Array(table.length).fill(undefined);
@@ -79,6 +82,7 @@ export class RecordReader {
   constructor(into: ColumnBuilder, options: RecordOptions, onFault: FaultSink) {
     this.#into = into;
     this.#latest = Math.min(options.futureMs === null ? Infinity : options.now + options.futureMs, limits.eventTimeMax);
+    this.#withEventIds = options.withoutEventIds !== true;
     this.#onFault = onFault;
   }
 
@@ -237,7 +241,10 @@ export class RecordReader {
     for (const [place, column] of visitorColumns) {
       if (values[place] !== undefined) into.withVisitor()[column][row] = this.#code(place);
     }
-    if (values[placeOf.event_id] !== undefined) into.withIdentity().eventId[row] = this.#code(placeOf.event_id);
+    if (values[placeOf.event_id] !== undefined && this.#withEventIds) {
+      const id = values[placeOf.event_id];
+      into.withIdentity().eventId[row] = typeof id === "number" ? id : into.eventIdCode(id as string);
+    }
     if (values[placeOf.properties] !== undefined) into.withProperties()[row] = this.#code(placeOf.properties);
     return true;
   }

@@ -2,6 +2,7 @@
 // else by a hash; words by their text, until it shows that most come once: then they are only numbered.
 // What always holds: integers, and words as long as they are looked up, get one place each. Its tables are shared: one is in use at a time.
 
+import { codeHash } from "../event/code_hash.ts";
 import { FIRST_WORD } from "../event/code.ts";
 
 /** Integers may lie this many times as far apart as there are rows to be looked up by their distance. */
@@ -71,7 +72,7 @@ export class Distinct {
   #hashed(value: number): number {
     if (2 * this.#integers > this.#mask) this.#grow();
     const mask = this.#mask;
-    let slot = (Math.imul(value, 0x9e3779b1) >>> 7) & mask;
+    let slot = (codeHash(value) >>> 7) & mask;
     for (;; slot = (slot + 1) & mask) {
       const place = slots[2 * slot + 1];
       if (place === 0) break;
@@ -93,7 +94,7 @@ export class Distinct {
     else slots.fill(0, 0, length);
     for (let from = 0; from < before; from += 2) {
       if (old[from + 1] === 0) continue;
-      let slot = (Math.imul(old[from], 0x9e3779b1) >>> 7) & mask;
+      let slot = (codeHash(old[from]) >>> 7) & mask;
       while (slots[2 * slot + 1] !== 0) slot = (slot + 1) & mask;
       slots[2 * slot] = old[from];
       slots[2 * slot + 1] = old[from + 1];

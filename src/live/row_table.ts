@@ -3,6 +3,8 @@
 // and no event waits for the whole table. What always holds: a code has one row at the most; a row stays where it is until the next `place`.
 // It must not know what the codes stand for. They are those of events as signed 32-bit integers, which the machine handles without boxes.
 
+import { codeHash } from "../event/code_hash.ts";
+
 /** No cell, no code, no row: ABSENT as a signed integer. */
 export const NONE = -1;
 
@@ -32,7 +34,7 @@ export class RowTable {
 
   /** Where the row of a code begins in `rows`; a blank one where it had none. */
   place(code: number): number {
-    const hash = Math.imul(code, 0x9e3779b1), segment = hash >>> (32 - SEGMENT_BITS), rows = this.#segments[segment];
+    const hash = codeHash(code), segment = hash >>> (32 - SEGMENT_BITS), rows = this.#segments[segment];
     let at = ((hash << SEGMENT_BITS) >>> this.#shift[segment]) * ROW;
     for (let found = rows[at]; found !== code; found = rows[at]) {
       if (found === NONE) return this.#add(code, segment, at);
@@ -44,7 +46,7 @@ export class RowTable {
 
   /** Where the row of a code begins in `rows`, or NONE. */
   find(code: number): number {
-    const hash = Math.imul(code, 0x9e3779b1), segment = hash >>> (32 - SEGMENT_BITS), rows = this.#segments[segment];
+    const hash = codeHash(code), segment = hash >>> (32 - SEGMENT_BITS), rows = this.#segments[segment];
     this.rows = rows;
     for (let at = ((hash << SEGMENT_BITS) >>> this.#shift[segment]) * ROW;; at = (at + ROW) & (rows.length - 1)) {
       const found = rows[at];
@@ -61,7 +63,7 @@ export class RowTable {
     const segments = this.#segments, shifts = this.#shift;
     let seen = 0;
     for (let i = 0; i < count; i++) {
-      const hash = Math.imul(codes[i], 0x9e3779b1), segment = hash >>> (32 - SEGMENT_BITS);
+      const hash = codeHash(codes[i]), segment = hash >>> (32 - SEGMENT_BITS);
       seen ^= segments[segment][((hash << SEGMENT_BITS) >>> shifts[segment]) * ROW];
     }
     return seen;
@@ -105,7 +107,7 @@ export class RowTable {
     const rows = new Int32Array(ROW << bits).fill(NONE), mask = rows.length - 1, shift = 32 - bits;
     for (let from = 0; from < old.length; from += ROW) {
       if (old[from] === NONE || !this.isAlive(old, from)) continue;
-      let at = ((Math.imul(old[from], 0x9e3779b1) << SEGMENT_BITS) >>> shift) * ROW;
+      let at = ((codeHash(old[from]) << SEGMENT_BITS) >>> shift) * ROW;
       while (rows[at] !== NONE) at = (at + ROW) & mask;
       for (let i = 0; i < ROW; i++) rows[at + i] = old[from + i];
     }

@@ -19,16 +19,42 @@ export interface Hash64 {
 export function hashEventId(seed: number, session: string, eventId: string, into: Hash64): void {
   let a = seed ^ 0x9e3779b9, b = Math.imul(seed, 0x85ebca6b) ^ session.length;
   for (let i = 0; i < session.length; i++) {
-    const unit = session.charCodeAt(i);
-    a = Math.imul(((a ^ unit) << 13) | ((a ^ unit) >>> 19), 0x5bd1e995);
-    b = Math.imul(b ^ unit, 0x27d4eb2d) + 0x165667b1;
+    const unit = session.charCodeAt(i), mixed = a ^ unit;
+    a = Math.imul((mixed << 13) | (mixed >>> 19), 0x5bd1e995);
+    b = (Math.imul(b ^ unit, 0x27d4eb2d) + 0x165667b1) | 0;
   }
+  hashBehindSession(a, b, eventId, into);
+}
+
+const ZERO = 0x30;
+/** Digits of an integer below 2^31, the last one first. */
+const digits = new Uint8Array(10);
+
+/** As `hashEventId`, of a session that is an integer from 0 to 2^31 - 1. */
+export function hashEventIdOfInteger(seed: number, session: number, eventId: string, into: Hash64): void {
+  let length = 0;
+  do {
+    const tenth = (session / 10) | 0;
+    digits[length++] = ZERO + session - 10 * tenth;
+    session = tenth;
+  } while (session > 0);
+  let a = seed ^ 0x9e3779b9, b = Math.imul(seed, 0x85ebca6b) ^ length;
+  while (length > 0) {
+    const unit = digits[--length], mixed = a ^ unit;
+    a = Math.imul((mixed << 13) | (mixed >>> 19), 0x5bd1e995);
+    b = (Math.imul(b ^ unit, 0x27d4eb2d) + 0x165667b1) | 0;
+  }
+  hashBehindSession(a, b, eventId, into);
+}
+
+/** Goes on from what a session has made of both lanes. */
+function hashBehindSession(a: number, b: number, eventId: string, into: Hash64): void {
   a ^= 0x10001;
   b = Math.imul(b ^ 0x10001, 0xc2b2ae35);
   for (let i = 0; i < eventId.length; i++) {
-    const unit = eventId.charCodeAt(i);
-    a = Math.imul(((a ^ unit) << 13) | ((a ^ unit) >>> 19), 0x5bd1e995);
-    b = Math.imul(b ^ unit, 0x27d4eb2d) + 0x165667b1;
+    const unit = eventId.charCodeAt(i), mixed = a ^ unit;
+    a = Math.imul((mixed << 13) | (mixed >>> 19), 0x5bd1e995);
+    b = (Math.imul(b ^ unit, 0x27d4eb2d) + 0x165667b1) | 0;
     b ^= b >>> 15;
   }
   a = Math.imul(a ^ (b >>> 16), 0x85ebca6b);
@@ -50,6 +76,8 @@ export class EventIds {
   #count = 0;
   #oldestHour: number;
   #newestHour: number;
+  /** Of no use but that it is kept, so that what is read ahead is read. */
+  #seen = 0;
 
   /** `hour`: the present one; `oldestHour`: the oldest that may be added. */
   constructor(
@@ -76,8 +104,26 @@ export class EventIds {
     return this.#oldestHour;
   }
 
+  /**
+   * Reads the places of `count` hashes that are about to be added. The table lies outside the processor's cache: looked at together, its
+   * places are waited for all at once, where they would be one after the other.
+   */
+  foresee(high: Uint32Array, low: Uint32Array, count: number): void {
+    let seen = 0;
+    for (let i = 0; i < count; i++) {
+      const { entries } = this.#segments[high[i] >>> 24];
+      seen ^= entries[(low[i] & ((entries.length - 1) >>> 1)) * 2];
+    }
+    this.#seen = seen;
+  }
+
   /** Adds a hash that arrived in `hour` (since the epoch). Returns false when it is known already. */
   add({ high, low }: Hash64, hour: number): boolean {
+    return this.addHalves(high, low, hour);
+  }
+
+  /** As `add`, of a hash whose halves are not together. */
+  addHalves(high: number, low: number, hour: number): boolean {
     if (hour > this.#newestHour) this.#advance(hour);
     const segment = this.#segments[high >>> 24];
     if ((segment.used + 1) * 3 > segment.entries.length) this.#grow(segment);
@@ -133,7 +179,8 @@ export class EventIds {
   }
 
   #grow(segment: Segment): void {
-    this.#rebuild(segment, segment.entries.length);
+    // What has expired was left out at once, when it did.
+    if (segment.dead > 0) this.#rebuild(segment, segment.entries.length);
     if ((segment.used + 1) * 4 > segment.entries.length) this.#rebuild(segment, segment.entries.length * 2);
   }
 

@@ -2,13 +2,15 @@
 // The index is asked and changed in the order of the log, by the one who appends. What always holds: once loaded it answers for every event
 // in the log; what an append that failed had put in is taken out again.
 
-import type { EventBatch } from "../event/batch.ts";
+import type { EventBatch, EventColumns } from "../event/batch.ts";
 import { ABSENT, FIRST_WORD } from "../event/code.ts";
 import { columnText } from "../event/batch.ts";
-import { type EventIds, type Hash64, hashEventId } from "./event_ids.ts";
+import { type EventIds, type Hash64, hashEventId, hashEventIdOfInteger } from "./event_ids.ts";
 
 const HOUR_MS = 3_600_000;
 const IDS_AT_FIRST = 64;
+/** Event ids that are hashed before the first of them is looked for, so that their places can be read ahead. */
+const IDS_TOGETHER = 128;
 
 /** Hashes that were added, each with its hour, in the order in which they came: what the checkpoint writes down. */
 export class AddedIds {
@@ -46,6 +48,9 @@ export class IdentityIndex {
   /** What an append that is under way has put in, and the rows of its sources before: null where there were none. */
   #journal: { ids: AddedIds; rows: Map<string, number[] | null> } | null = null;
   readonly #hash: Hash64 = { high: 0, low: 0 };
+  /** Hashes of rows that are looked for together, and the rows. */
+  readonly #high = new Uint32Array(IDS_TOGETHER);
+  readonly #low = new Uint32Array(IDS_TOGETHER);
 
   constructor(private readonly partitions: number, private readonly seed: number, readonly ids: EventIds) {}
 
@@ -112,6 +117,41 @@ export class IdentityIndex {
     if (!this.ids.add(this.#hash, hour)) return false;
     (this.#journal?.ids ?? this.#added).add(this.#hash.high, this.#hash.low, hour);
     return true;
+  }
+
+  /**
+   * As `admitId`, for the event ids of rows `rows[first]` to `rows[last]` (exclusive) that have one. Leaves out of `rows` those that the log
+   * has already, and returns the new `last`.
+   */
+  admitIds(columns: EventColumns, rows: Uint32Array, first: number, last: number, arrival: number): number {
+    const { words, session } = columns, { eventId } = columns.identity!, hour = Math.floor(arrival / HOUR_MS);
+    const hash = this.#hash, highs = this.#high, lows = this.#low, added = this.#journal?.ids ?? this.#added;
+    let kept = first;
+    for (let from = first; from < last; from += IDS_TOGETHER) {
+      const to = Math.min(last, from + IDS_TOGETHER);
+      let hashes = 0;
+      for (let place = from; place < to; place++) {
+        const row = rows[place], id = eventId[row] | 0, who = session[row] | 0;
+        // Signed, words are below 0 and -1 is none: so no code is looked at as a double.
+        if (id === -1) continue;
+        const text = id >= 0 ? String(id) : words[id & 0x7fff_ffff];
+        if (who >= 0) hashEventIdOfInteger(this.seed, who, text, hash);
+        else hashEventId(this.seed, words[who & 0x7fff_ffff], text, hash);
+        highs[hashes] = hash.high;
+        lows[hashes++] = hash.low;
+      }
+      this.ids.foresee(highs, lows, hashes);
+      for (let place = from, at = 0; place < to; place++) {
+        const row = rows[place];
+        if (eventId[row] !== ABSENT) {
+          const high = highs[at], low = lows[at++];
+          if (!this.ids.addHalves(high, low, hour)) continue;
+          added.add(high, low, hour);
+        }
+        rows[kept++] = row;
+      }
+    }
+    return kept;
   }
 
   /** Notes all that a batch of the log holds. `known` names sources that need no mark, because they are complete. */

@@ -79,12 +79,12 @@ const COLUMN_WISE_EVENTS = 64;
 const WORDS_BYTES_MOST = 2 * limits.idBytesMax + limits.shortTextBytesMax + 3 * 2;
 /** What an event id adds to such a row: its bytes, its code, and a code of the source. */
 const ID_BYTES_MOST = limits.shortTextBytesMax + 2 + 2 * 4;
-/** Room in a commit, by what its rows take at the most, below which they are encoded to see what they do take; and the least to go on with. */
-const ROOM_BYTES_WATCHED = 32 * 1024, ROOM_BYTES_LEAST = 96 * 1024;
-/** Events of a batch that tells how many bytes the next ones will take. */
-const TELLING_EVENTS = 512;
 /** Share of a log value up to which a batch is filled: one more row may be of several kilobytes. */
 const BATCH_FILL = 0.9;
+/** Rows without groups that fit into one batch whatever they are like; so many tell how many bytes the next ones will take. */
+const BATCH_ROWS_LEAST = Math.floor((limits.batchBytesMax * BATCH_FILL) / (PLAIN_ROW_BYTES_MOST + WORDS_BYTES_MOST + ID_BYTES_MOST));
+/** Room in a commit, by what its rows take at the most, below which they are encoded to see what they do take; and the least to go on with. */
+const ROOM_BYTES_WATCHED = 32 * 1024, ROOM_BYTES_LEAST = 96 * 1024;
 /** Mask of rows without groups, each of a few hundred bytes at the most, between two looks at how full a commit is. */
 const PLAIN_ROWS_UNWATCHED = 15;
 const LAG_CHECK_MS = 5;
@@ -101,6 +101,10 @@ export function sourceOfKey(key: string): string {
 /** The lane of a replay source. */
 export function laneOfSource(source: string): string {
   return `replay-${source.slice(0, 16)}`;
+}
+
+function hasGroups({ purchase, visitor, properties }: EventColumns): boolean {
+  return purchase !== null || visitor !== null || properties !== null;
 }
 
 export class Intake {
@@ -357,9 +361,9 @@ export class Intake {
     const { columns, lane, source, firstRow = 0 } = waiting.submission;
     const index = this.identity.index;
     const { words, session } = columns;
-    const { purchase, visitor, identity, properties } = columns;
+    const { identity } = columns;
     const eventIds = identity?.eventId ?? null;
-    const bare = purchase === null && visitor === null && properties === null;
+    const bare = !hasGroups(columns);
     const plain = bare && identity === null && source === undefined;
     if (bare && columns.count >= COLUMN_WISE_EVENTS) return this.#gatherColumns(group, waiting, now);
     const shards = this.#shardsOf(group, lane);
@@ -409,8 +413,10 @@ export class Intake {
 
   /** As `#gatherRows`, for rows without groups but event ids: column by column, as many at a time as surely fit. */
   #gatherColumns(group: Group, waiting: Waiting, now: number): boolean {
-    const { columns, source, firstRow = 0 } = waiting.submission;
+    const { columns, lane, source, firstRow = 0 } = waiting.submission;
     const guesses = this.#guessesFor(columns.words);
+    // In a batch that has groups a row without any takes more than is reckoned with here.
+    for (const shard of this.#shardsOf(group, lane)) if (shard !== null && hasGroups(shard.columns)) this.#seal(group, shard);
     const rowBytes = PLAIN_ROW_BYTES_MOST + (columns.words.length > 0 ? WORDS_BYTES_MOST : 0) +
       (columns.identity === null ? 0 : ID_BYTES_MOST);
     while (waiting.nextRow < columns.count) {
@@ -423,28 +429,13 @@ export class Intake {
         let last = starts[partition + 1];
         const given = last - next;
         if (source !== undefined) next += this.identity.index.admitRows(source, partition, firstRow, rows, next, last);
-        if (columns.identity !== null) last = this.#withNewIds(columns, rows, next, last, now);
+        if (columns.identity !== null) last = this.identity.index.admitIds(columns, rows, next, last, now);
         waiting.duplicates += given - (last - next);
         waiting.accepted += last - next;
         this.#spread(group, waiting.submission, partition, rows, next, last, guesses[partition]);
       }
     }
     return true;
-  }
-
-  /** Leaves out of `rows[next]` to `rows[last]` (exclusive) those whose event id the log has already; returns the new `last`. */
-  #withNewIds(columns: EventColumns, rows: Uint32Array, next: number, last: number, now: number): number {
-    const { words, session } = columns, { eventId } = columns.identity!, { index } = this.identity;
-    let kept = next;
-    for (let place = next; place < last; place++) {
-      const row = rows[place], who = session[row];
-      if (eventId[row] !== ABSENT) {
-        const text = who < FIRST_WORD ? String(who) : words[who - FIRST_WORD];
-        if (!index.admitId(text, columnText(columns, eventId, row)!, now)) continue;
-      }
-      rows[kept++] = row;
-    }
-    return kept;
   }
 
   /** Adds rows `rows[next]` to `rows[last]` (exclusive) of a submission to batches of a partition. */
@@ -468,6 +459,7 @@ export class Intake {
 
   /** Rows of `rowBytes` at the most that surely fit into the commit; 0 when it is full. */
   #rowsOfRoom(group: Group, rowBytes: number): number {
+    if (group.batches.length > limits.commitMutationsMax / 2) return 0;
     let room = this.#room(group);
     if (room < ROOM_BYTES_WATCHED) {
       this.#sealAll(group);
@@ -495,7 +487,8 @@ export class Intake {
   #shard(lane: string, partition: number, atHand = 0): Shard {
     let rows = 0;
     for (const { submission, nextRow } of this.#queue) if (submission.lane === lane) rows += submission.columns.count - nextRow;
-    const rowsMax = Math.min(limits.batchEventsMax, Math.floor((limits.batchBytesMax * BATCH_FILL) / this.#rowBytes));
+    const rowsLikely = Math.floor((limits.batchBytesMax * BATCH_FILL) / this.#rowBytes);
+    const rowsMax = Math.max(BATCH_ROWS_LEAST, Math.min(limits.batchEventsMax, rowsLikely));
     const capacity = Math.min(rowsMax, atHand + ROWS_AT_FIRST + Math.ceil((SHARE * rows) / this.log.partitions));
     return { lane, partition, columns: new ColumnBuilder(capacity), memo: noWords, memoOf: null, rowsMax };
   }
@@ -527,7 +520,7 @@ export class Intake {
   #encodeInto(group: Group, columns: EventColumns, lane: string, partition: number): void {
     const batch = pendingBatch(columns, lane, partition);
     const bytes = encode(batch);
-    if (columns.count >= TELLING_EVENTS) this.#rowBytes = bytes.length / columns.count;
+    if (columns.count >= BATCH_ROWS_LEAST) this.#rowBytes = bytes.length / columns.count;
     if (bytes.length <= limits.batchBytesMax || columns.count === 1) return this.#put(group, { batch, bytes });
     const half = columns.count >> 1;
     for (const [from, to] of [[0, half], [half, columns.count]]) {

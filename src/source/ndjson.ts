@@ -3,7 +3,7 @@
 // becomes of another.
 
 import type { ColumnBuilder } from "../event/batch.ts";
-import { parseBody } from "../event/parse.ts";
+import { parseBody, type ParseOptions } from "../event/parse.ts";
 import type { Reject, RejectSink } from "../event/reject.ts";
 import { limits } from "../limits.ts";
 import type { LineReader } from "./lines.ts";
@@ -15,18 +15,21 @@ const OPEN = 123, CLOSE = 125, LF = 10, SPACE = 32, TAB = 9;
 const TAKEN_BYTES_MAX = 64 * 1024, TAKEN_LINES_MAX = 512;
 
 /** A replayed event may lie in the future, as it has its own lane of time. */
-const options = { now: 0, futureMs: null };
+const readOptions = { now: 0, futureMs: null }, scanOptions = { ...readOptions, withoutEventIds: true };
 
 export class NdjsonReader implements RowReader {
   rejected = 0;
   readonly #lines: LineReader;
   readonly #report: RejectSink;
+  readonly #options: ParseOptions;
   /** Lines on their way into the parser, with their numbers in the file. */
   readonly #taken = new Uint8Array(TAKEN_BYTES_MAX + limits.lineBytesMax + 1);
   readonly #numbers: number[] = [];
   #bytes = 0;
 
-  constructor(lines: LineReader, report: RejectSink) {
+  /** scanned: whether the rows are only looked at, so that their event ids need not be in the columns. */
+  constructor(lines: LineReader, report: RejectSink, scanned = false) {
+    this.#options = scanned ? scanOptions : readOptions;
     this.#lines = lines;
     this.#report = report;
   }
@@ -75,7 +78,7 @@ export class NdjsonReader implements RowReader {
     if (numbers.length === 0) return;
     const body = this.#taken.subarray(0, this.#bytes);
     const tell = (reject: Reject) => this.#refuse({ ...reject, line: numbers.length === 1 ? numbers[0] : numbers[reject.line - 1] });
-    if (!body.every(isBlank)) parseBody(body, into, tell, options);
+    if (!body.every(isBlank)) parseBody(body, into, tell, this.#options);
     numbers.length = 0;
     this.#bytes = 0;
   }

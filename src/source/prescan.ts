@@ -110,7 +110,7 @@ export class LinesPass {
       if (form === "parquet") throw new GuardianError("input_unreadable", `Cannot read "${path}" line by line: it is a Parquet file`);
       this.plain = form === "csv";
       this.#csv = this.plain ? new CsvReader(lines, null, report, indexes, texts) : null;
-      this.#reader = this.#csv ?? new NdjsonReader(lines, report);
+      this.#reader = this.#csv ?? new NdjsonReader(lines, report, texts === unread);
     } catch (failure) {
       lines.close();
       throw failure;

@@ -2,14 +2,14 @@
 // What always holds: rows come out by (event time, row), however many are given at a time; what is given out is columns of its own, which
 // nothing here changes any more, or, for who asks for it, columns that last until the next ones. Knows no file and no reader.
 
-import { ColumnBuilder, type EventColumns } from "../event/batch.ts";
+import { ColumnBuilder, type EventColumns, type IdentityColumns, type PurchaseColumns, type VisitorColumns } from "../event/batch.ts";
 import { countUntil, OrderScratch, timeOrder } from "./order.ts";
 import { sliced } from "./slice.ts";
 
 /** Words that the buffer's columns may gather before those in use are copied: what was given out shares them all. */
 const WORDS_MAX = 131_072;
 
-/** Rows on their way into order. Those of a CSV file are moved column by column; others may have any column, and are copied one by one. */
+/** Rows on their way into order, moved column by column. */
 export class ReorderBuffer {
   /** Where rows are added behind those that are held. */
   rows: ColumnBuilder;
@@ -23,7 +23,7 @@ export class ReorderBuffer {
   #room = new ColumnBuilder(1);
 
   /**
-   * plain: whether rows have no other columns than those of a CSV file. pieceRows: rows given out at a time, at the most. lent: whether the
+   * plain: whether rows have no other columns than those of a CSV file, all of which each row sets. pieceRows: rows given out at a time, at the most. lent: whether the
    * rows given out need not outlast the next ones, so that their memory can be used again.
    */
   constructor(plain: boolean, pieceRows: number, lent = false) {
@@ -49,7 +49,7 @@ export class ReorderBuffer {
     this.newest = newest;
     const order = timeOrder(eventTime, count, this.#scratch);
     const ready = behindMs === -Infinity ? count : countUntil(eventTime, count, order, newest - behindMs);
-    yield* this.#lent && this.#plain ? this.#lentPieces(order, ready) : pieces(rows, order, ready, this.#pieceRows, this.#plain);
+    yield* this.#lent ? this.#lentPieces(order, ready) : pieces(rows, order, ready, this.#pieceRows, true);
     this.#keep(order, ready);
   }
 
@@ -72,23 +72,24 @@ export class ReorderBuffer {
   /** Brings rows `ready` and on, in the order they have now, to the front. */
   #keep(order: Uint32Array | null, ready: number): void {
     const { rows } = this, { count } = rows;
-    if (!this.#plain || rows.words.length > WORDS_MAX) {
+    if (rows.words.length > WORDS_MAX) {
       this.rows = copied(rows, order, ready, count, 2 * this.#pieceRows);
       return;
     }
-    if (ready < count) {
-      const kept = order === null ? sliced(rows, ready, count) : gathered(rows, order, ready, count, this.#roomFor(count - ready));
-      const { kind, eventTime, session, item, category, purchase } = kept;
-      const left = count - ready;
-      rows.kind.set(kind.subarray(0, left));
-      rows.eventTime.set(eventTime.subarray(0, left));
-      rows.session.set(session.subarray(0, left));
-      rows.item.set(item.subarray(0, left));
-      rows.category.set(category.subarray(0, left));
-      rows.purchase?.price.set(purchase!.price.subarray(0, left));
-      rows.purchase?.quantity.set(purchase!.quantity.subarray(0, left));
+    const left = count - ready;
+    if (left > 0) {
+      const kept = order === null ? sliced(rows, ready, count) : gathered(rows, order, ready, count, this.#roomFor(left));
+      rows.kind.set(kept.kind.subarray(0, left));
+      rows.eventTime.set(kept.eventTime.subarray(0, left));
+      rows.session.set(kept.session.subarray(0, left));
+      rows.item.set(kept.item.subarray(0, left));
+      rows.category.set(kept.category.subarray(0, left));
+      for (const name of groupNames) setGroup(rows[name], kept[name], left);
+      rows.properties?.set(kept.properties!.subarray(0, left));
     }
-    rows.count = count - ready;
+    // What the rows behind had in columns that few rows set would else be of the next ones.
+    if (this.#plain) rows.count = left;
+    else rows.cut(left);
   }
 }
 
@@ -116,8 +117,8 @@ export function copied(columns: ColumnBuilder, order: Uint32Array | null, from: 
 }
 
 /**
- * Rows [from, to) of `order` as columns of their own, sharing the words. Only the columns that a CSV file fills are looked at. into: whose
- * columns they become; those of a builder that was not used before are nobody else's.
+ * Rows [from, to) of `order` as columns of their own, sharing the words. into: whose columns they become; those of a builder that was not
+ * used before are nobody else's.
  */
 export function gathered(
   columns: ColumnBuilder,
@@ -127,19 +128,53 @@ export function gathered(
   into = new ColumnBuilder(Math.max(1, to - from)),
 ): EventColumns {
   const count = to - from, rows = order === null ? null : order.subarray(from, to);
-  // All rows of a file are of one kind.
-  into.kind.set(columns.kind.subarray(0, count));
+  pickKinds(columns.kind, rows, from, count, into.kind);
   pickNumbers(columns.eventTime, rows, from, count, into.eventTime);
   pickCodes(columns.session, rows, from, count, into.session);
   pickCodes(columns.item, rows, from, count, into.item);
   pickCodes(columns.category, rows, from, count, into.category);
-  if (columns.purchase !== null) {
-    const purchase = into.withPurchase();
-    pickNumbers(columns.purchase.price, rows, from, count, purchase.price);
-    pickNumbers(columns.purchase.quantity, rows, from, count, purchase.quantity);
+  const { purchase, visitor, identity, properties } = columns;
+  if (properties !== null) pickCodes(properties, rows, from, count, into.withProperties());
+  return {
+    count,
+    words: columns.words,
+    kind: into.kind,
+    eventTime: into.eventTime,
+    session: into.session,
+    item: into.item,
+    category: into.category,
+    purchase: purchase && pickGroup(purchase, rows, from, count, into.withPurchase()),
+    visitor: visitor && pickGroup(visitor, rows, from, count, into.withVisitor()),
+    identity: identity && pickGroup(identity, rows, from, count, into.withIdentity()),
+    properties: properties && into.properties,
+    ascii: columns.ascii,
+  };
+}
+
+type Group = PurchaseColumns | VisitorColumns | IdentityColumns;
+const groupNames = ["purchase", "visitor", "identity"] as const;
+
+/** As `pickNumbers`, for all columns of a group. Returns `into`. */
+function pickGroup<T extends Group>(group: T, rows: Uint32Array | null, from: number, count: number, into: T): T {
+  for (const [name, column] of Object.entries(group) as [keyof T, Uint32Array | Float64Array][]) {
+    if (column instanceof Float64Array) pickNumbers(column, rows, from, count, into[name] as Float64Array);
+    else pickCodes(column, rows, from, count, into[name] as Uint32Array);
   }
-  const { kind, eventTime, session, item, category, purchase, visitor, identity, properties } = into;
-  return { count, words: columns.words, kind, eventTime, session, item, category, purchase, visitor, identity, properties };
+  return into;
+}
+
+/** Sets the first `count` rows of a group, where there is one. */
+function setGroup(into: Group | null, from: Group | null, count: number): void {
+  if (into === null) return;
+  for (const [name, column] of Object.entries(into) as [keyof Group, Uint32Array | Float64Array][]) {
+    column.set((from![name] as Uint32Array | Float64Array).subarray(0, count));
+  }
+}
+
+/** As `pickNumbers`. One function for all kinds of columns would be several times as slow. */
+function pickKinds(column: Uint8Array, rows: Uint32Array | null, from: number, count: number, into: Uint8Array): void {
+  if (rows === null) into.set(column.subarray(from, from + count));
+  else for (let place = 0; place < count; place++) into[place] = column[rows[place]];
 }
 
 /** Puts the rows `rows` of a column, or for null `count` of them from `from` on, to the front of another. */
@@ -148,7 +183,7 @@ function pickNumbers(column: Float64Array, rows: Uint32Array | null, from: numbe
   else for (let place = 0; place < count; place++) into[place] = column[rows[place]];
 }
 
-/** As `pickNumbers`. One function for both kinds of columns would be several times as slow. */
+/** As `pickNumbers`. */
 function pickCodes(column: Uint32Array, rows: Uint32Array | null, from: number, count: number, into: Uint32Array): void {
   if (rows === null) into.set(column.subarray(from, from + count));
   else for (let place = 0; place < count; place++) into[place] = column[rows[place]];

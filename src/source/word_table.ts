@@ -24,6 +24,9 @@ export interface Texts {
  */
 const PUT_OFF_MAX = 128;
 
+/** Slots that are looked at for one text. Texts that need more were chosen to meet: the columns' own table, which nobody can do that to, has them. */
+const LOOKS_MAX = 32;
+
 /** Before the bytes of a kept text: how many they are, and its code. */
 const HEAD_WORDS = 2;
 
@@ -104,7 +107,8 @@ export class WordTable implements Texts {
   #find(into: ColumnBuilder, from: number, to: number, hash: number): number {
     const slots = this.#slots, mask = slots.length - 2;
     let slot = (hash << 1) & mask;
-    for (let place = slots[slot + 1]; place !== 0; place = slots[slot + 1]) {
+    for (let place = slots[slot + 1], looks = 0; place !== 0; place = slots[slot + 1]) {
+      if (++looks > LOOKS_MAX) return into.wordCode(this.#text(from, to));
       if (slots[slot] === hash && this.#same(place, from, to)) return this.#kept[place - 1] >>> 0;
       slot = (slot + 2) & mask;
     }
@@ -120,10 +124,14 @@ export class WordTable implements Texts {
     return at === to || (view.getInt32(at, true) & rest(to - at)) === kept[place];
   }
 
+  #text(from: number, to: number): string {
+    return String.fromCharCode.apply(null, this.#bytes.subarray(from, to) as unknown as number[]);
+  }
+
   #learn(into: ColumnBuilder, from: number, to: number, hash: number, slot: number): number {
-    const text = this.#bytes.subarray(from, to), code = into.wordCode(String.fromCharCode.apply(null, text as unknown as number[]));
+    const code = into.wordCode(this.#text(from, to));
     let place = this.#end + HEAD_WORDS;
-    const end = place + Math.ceil(text.length / 4);
+    const end = place + Math.ceil((to - from) / 4);
     if (this.#count === WORDS_MAX || 4 * end > BYTES_MAX) {
       this.#forget(into);
       return code;
@@ -133,7 +141,7 @@ export class WordTable implements Texts {
       larger.set(this.#kept);
       this.#kept = larger;
     }
-    this.#kept[place - HEAD_WORDS] = text.length;
+    this.#kept[place - HEAD_WORDS] = to - from;
     this.#kept[place - 1] = code;
     this.#slots[slot] = hash;
     this.#slots[slot + 1] = place;

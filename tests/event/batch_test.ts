@@ -8,9 +8,8 @@ import { CLICK, PURCHASE } from "../../src/event/kind.ts";
 import { GuardianError } from "../../src/errors.ts";
 import { limits } from "../../src/limits.ts";
 import { seededRandom } from "./random.ts";
+import { randomColumns, TIME } from "./random_columns.ts";
 import { rowsOf } from "./rows.ts";
-
-const TIME = Date.UTC(2014, 3, 7);
 
 function sealed(batch: PendingBatch, firstOffset = 7, arrival = TIME): Uint8Array<ArrayBuffer> {
   const bytes = encode(batch);
@@ -22,40 +21,6 @@ function isCorrupt(error: unknown): boolean {
   assert.ok(error instanceof GuardianError, String(error));
   assert.equal(error.code, "corrupt");
   return true;
-}
-
-/** Columns of random rows; `variety` is how many values a column is likely to have. */
-function randomColumns(random: () => number, count: number, variety: number, groups: number): ColumnBuilder {
-  const columns = new ColumnBuilder(1 + Math.floor(random() * 100));
-  const integer = (below: number) => Math.floor(random() * below);
-  const text = () => {
-    const n = integer(variety);
-    return ["word-" + n, String(n), "ü😀" + n, "0" + n, String(2 ** 31 + n), "\ufeff" + n][integer(6)];
-  };
-  const code = () => columns.code(text());
-  for (let i = 0; i < count; i++) {
-    const kind = integer(5);
-    const row = columns.push(kind, TIME + integer(variety * 1000), code(), code(), code());
-    if (groups & 1 && kind === PURCHASE) {
-      const purchase = columns.withPurchase();
-      purchase.price[row] = integer(9e15);
-      purchase.quantity[row] = integer(variety);
-      purchase.orderId[row] = code();
-    }
-    if (groups & 2 && random() < 0.7) {
-      const visitor = columns.withVisitor();
-      visitor.ip[row] = code();
-      visitor.page[row] = code();
-    }
-    if (groups & 4 && random() < 0.7) {
-      const identity = columns.withIdentity();
-      identity.source[row] = columns.code("source");
-      identity.row[row] = i;
-      identity.eventId[row] = code();
-    }
-    if (groups & 8 && random() < 0.7) columns.withProperties()[row] = code();
-  }
-  return columns;
 }
 
 function headOf({ control, lane, partition, words, count }: PendingBatch | EventBatch) {
@@ -209,7 +174,10 @@ Deno.test("ColumnBuilder copies rows of other columns with their words", () => {
     const rows = [...rowsOf(from).keys()].filter(() => random() < 0.5);
     for (const row of rows) to.copyRow(from, row, memo);
     assert.deepEqual(rowsOf(to), rows.map((row) => rowsOf(from)[row]));
-    assert.equal(new Set(to.words).size, to.words.length);
+    // Event ids alone may have a second code for a text.
+    const ids = new Set(to.identity?.eventId.subarray(0, to.count));
+    const shared = to.words.filter((_, word) => !ids.has(FIRST_WORD + word));
+    assert.equal(new Set(shared).size, shared.length);
   }
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { FIRST_WORD } from "../../src/event/code.ts";
-import { EventIds, hashEventId } from "../../src/log/event_ids.ts";
+import { ColumnBuilder, columnText } from "../../src/event/batch.ts";
+import { ABSENT, FIRST_WORD } from "../../src/event/code.ts";
+import { EventIds, hashEventId, hashEventIdOfInteger } from "../../src/log/event_ids.ts";
 import { IdentityIndex } from "../../src/log/identity.ts";
 import { decodeNotes, encodeNotes, KeysSeen } from "../../src/log/keys_seen.ts";
 import { murmur2, Partitioner, partitionOfText } from "../../src/log/partition.ts";
@@ -130,5 +131,58 @@ Deno.test("IdentityIndex admits rows of a source together as it does one by one,
     }
     assert.deepEqual(together.rowsOf("feed"), single.rowsOf("feed"), `seed ${seed}, round ${round}`);
     assert.deepEqual(together.takeChanges().sources, single.takeChanges().sources);
+  }
+});
+
+Deno.test("hashEventIdOfInteger equals hashEventId of the text that spells the integer", () => {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0], next = random(seed);
+  const integers = [0, 1, 9, 10, 99, 100, 2 ** 31 - 1, ...Array.from({ length: 5000 }, () => Math.floor(2 ** (31 * next())))];
+  for (const integer of integers) {
+    const id = `e-${Math.floor(next() * 1e9)}${"é".repeat(integer % 3)}`, of = { high: 0, low: 0 }, text = { high: 0, low: 0 };
+    hashEventIdOfInteger(seed, integer, id, of);
+    hashEventId(seed, String(integer), id, text);
+    assert.deepEqual(of, text, `seed ${seed}: ${integer} and "${id}"`);
+  }
+});
+
+Deno.test("hashEventId gives the values that stored pages hold", () => {
+  const into = { high: 0, low: 0 };
+  const values = [["", ""], ["7", "e-1"], ["sess-é", "0f8fad5b-d9cb-469f-a165-70867728950e"]].map(([session, id]) => {
+    hashEventId(0xdeadbeef, session, id, into);
+    return [into.high, into.low];
+  });
+  assert.deepEqual(values, [[430114079, 224233384], [495651313, 1227355672], [1939319687, 990094075]]);
+});
+
+Deno.test("IdentityIndex admits event ids together as it does one by one, and takes them back", () => {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0], next = random(seed);
+  const together = new IdentityIndex(2, 1, new EventIds(0)), single = new IdentityIndex(2, 1, new EventIds(0));
+  for (let round = 0; round < 60; round++) {
+    const columns = new ColumnBuilder(), arrival = round * 600_000;
+    for (let row = 0; row < 400; row++) {
+      const who = Math.floor(next() * 5), what = Math.floor(next() * 4000);
+      columns.push(0, row, next() < 0.5 ? who : columns.code(`s${who}`), 1, 1);
+      const id = next() < 0.1 ? ABSENT : next() < 0.2 ? what : columns.eventIdCode(`id ${what}`);
+      columns.withIdentity().eventId[row] = id;
+    }
+    const rows = Uint32Array.from({ length: 400 }, (_, row) => row).filter(() => next() < 0.8), from = Math.floor(next() * 5);
+    together.begin();
+    single.begin();
+    const admitted = [...rows.slice(from)].filter((row) => {
+      const id = columnText(columns, columns.identity!.eventId, row);
+      return id === null || single.admitId(columnText(columns, columns.session, row)!, id, arrival);
+    });
+    const last = together.admitIds(columns, rows, from, rows.length, arrival);
+    assert.deepEqual([...rows.slice(from, last)], admitted, `seed ${seed}, round ${round}`);
+    for (const index of [together, single]) {
+      if (round % 7 === 0) index.rollback();
+      else index.keep();
+    }
+    assert.equal(together.ids.count, single.ids.count, `seed ${seed}, round ${round}`);
+    const [these, those] = [together, single].map((index) => index.takeChanges().ids);
+    assert.equal(these.count, those.count);
+    for (const name of ["high", "low", "hour"] as const) {
+      assert.deepEqual(these[name].subarray(0, these.count), those[name].subarray(0, those.count), `seed ${seed}, round ${round}`);
+    }
   }
 });

@@ -1,8 +1,9 @@
 // Intake over a real log: what is accepted, what is a duplicate, and what a failure or a restart at any point leaves behind.
 
 import assert from "node:assert/strict";
-import { ColumnBuilder, columnText } from "../../src/event/batch.ts";
+import { ColumnBuilder, columnText, LIVE } from "../../src/event/batch.ts";
 import { ABSENT } from "../../src/event/code.ts";
+import { PURCHASE } from "../../src/event/kind.ts";
 import { limits } from "../../src/limits.ts";
 import { KvLog } from "../../src/log/kv_log.ts";
 import { keyHashes } from "../../src/log/keys_seen.ts";
@@ -486,3 +487,70 @@ Deno.test("intake takes rows of a source column by column as it does one by one:
   assert.equal(accepted, [...expected.values()].reduce((sum, rows) => sum + rows.length, 0), `seed ${seed}, ${given} given`);
   await here.close();
 });
+
+Deno.test("intake takes a body of hundreds of thousands of events of one session after bodies with the longest words", async () => {
+  const { open, close } = await shop(4), { intake, log } = await open(0);
+  const one = () => {
+    const columns = new ColumnBuilder(200_000), session = columns.code("a bot");
+    for (let i = 0; i < 200_000; i++) columns.push(0, 1_400_000_000_000 + (i >> 4), session, 12, ABSENT);
+    return columns;
+  };
+  const batches = async (columns: ColumnBuilder) => {
+    const before = Array.from({ length: 4 }, (_, p) => log.end(p));
+    assert.equal((await intake.submit({ columns, lane: LIVE })).accepted, columns.count);
+    let count = 0;
+    for (let p = 0; p < 4; p++) {
+      for (let at = before[p]; at < log.end(p);) {
+        const read = await log.read(p, at);
+        count += read.length;
+        at = read[read.length - 1].firstOffset + read[read.length - 1].count;
+      }
+    }
+    return count;
+  };
+  const first = await batches(one());
+  for (let body = 0; body < 3; body++) {
+    const columns = new ColumnBuilder(3000);
+    const word = (name: string, i: number, length: number) => columns.code(`${name} ${body} ${i} `.padEnd(length, name));
+    for (let i = 0; i < 3000; i++) {
+      const row = columns.push(
+        0,
+        1_400_000_000_000 + i,
+        word("s", i, limits.idBytesMax),
+        word("i", i, limits.idBytesMax),
+        word("c", i, 64),
+      );
+      columns.withIdentity().eventId[row] = columns.eventIdCode(`${body} ${i}`.padEnd(64, "e"));
+    }
+    await batches(columns);
+  }
+  const after = await batches(one());
+  assert.ok(after <= first + 4, `${after} batches after ${first}: what was learnt of long rows is forgotten`);
+  await intake.close();
+  await close();
+});
+
+for (const partitions of [1, 16, 64]) {
+  Deno.test(`intake keeps commits within their bytes when plain rows follow rows with groups, in ${partitions} partitions`, async () => {
+    const { open, close } = await shop(partitions), { intake, log } = await open(0), next = random(7), sizes: number[] = [];
+    const append = log.append.bind(log);
+    log.append = (batches, note) => {
+      sizes.push(batches.reduce((sum, { bytes }) => sum + bytes.length, 0));
+      return append(batches, note);
+    };
+    const rich = new ColumnBuilder(), plain = new ColumnBuilder(), below = (n: number) => Math.floor(next() * n);
+    for (let i = 0; i < 400; i++) {
+      const row = rich.push(PURCHASE, 1_400_000_000_000 + i, i, 5, ABSENT), purchase = rich.withPurchase(), visitor = rich.withVisitor();
+      purchase.price[row] = 10_000;
+      purchase.quantity[row] = 1;
+      for (const name of ["userId", "ip", "userAgent", "referrer", "platform", "page"] as const) visitor[name][row] = rich.code(name);
+      rich.withProperties()[row] = rich.code("{}");
+    }
+    for (let i = 0; i < 30_000; i++) plain.push(0, 1e12 + below(4e11), below(2 ** 31), below(2 ** 31), ABSENT);
+    const taken = await Promise.all([rich, rich, plain].map((columns) => intake.submit({ columns, lane: LIVE })));
+    assert.deepEqual(taken.map(({ accepted }) => accepted), [400, 400, 30_000]);
+    assert.ok(Math.max(...sizes) <= limits.commitBytesMax, `${Math.max(...sizes)} bytes in a commit`);
+    await intake.close();
+    await close();
+  });
+}
