@@ -156,7 +156,8 @@ Deno.test(`flat scan makes the rows that the parser makes, over ${BODIES} bodies
       const behind = next() < 0.05 ? [" ", "\t", "x", "\n"][below(4)] : "";
       const end = `${behind}${next() < 0.1 ? "\r" : ""}\n`;
       lines.push(text + end);
-      plain.push(text.replace(/\}$/, ',"unknown field":null}') + end);
+      // What was cut may have left an object without fields.
+      plain.push(text.replace(/(\{?)\}$/, (_, open) => `${open || ","}"unknown field":null}`) + end);
     }
     assert.equal(told(lines.join("")), told(plain.join("")), `seed ${seed}, body ${i}:\n${lines.join("")}`);
   }
