@@ -1,9 +1,15 @@
 // Sessions counted by their integer ids: against a Map, and the day jobs' two ways of counting against each other.
 
 import assert from "node:assert/strict";
+import { DuckDBConnection } from "@duckdb/node-api";
+import type { DayInput } from "../../jobs/day_input.ts";
+import type { Desk } from "../../jobs/job.ts";
+import { makeSeen } from "../../jobs/daily_metrics/seen_sessions.ts";
 import { SessionCounts, timeAndClick } from "../../jobs/daily_metrics/session_counts.ts";
 import { type JobContext, resultFile, runJob } from "../../jobs/mod.ts";
 import { CLICK, PURCHASE } from "../../src/event/kind.ts";
+import type { Part } from "../../src/lake/part.ts";
+import { limits } from "../../src/limits.ts";
 import { seededRandom } from "../event/random.ts";
 import { labTest } from "../lake/lab.ts";
 import { append, contextOf, type ShopEvent } from "./shop.ts";
@@ -86,6 +92,44 @@ labTest("day jobs write the same sessions when ids are integers, in one pass or 
   append(lab, [{ ...events[0], kind: 1, session: "a text", time: START + 1 }]);
   await lab.archiver().flush();
   assert.deepEqual(await sessionsOf(), [types, rows]);
+});
+
+labTest("sessions that cannot all be read fail their day, and nothing else", async (lab) => {
+  // Each file is told to have so many rows that it is read by a query of its own, ahead of the rows of the one before.
+  const parts = ["1", "2"].map((file): Part => ({
+    file: `${file}.parquet`,
+    table: "raw_clicks",
+    dt: DATE,
+    hour: 1,
+    rows: limits.sessionRowsReadMax,
+    bytes: 1,
+    sha256: "",
+    minTime: START,
+    maxTime: START + DAY_MS - 1,
+    created: 0,
+    sequence: 1,
+    offsets: [],
+  }));
+  await lab.duck.run(
+    `COPY (SELECT 'click' AS kind, (i % 1000)::VARCHAR AS session_id, TIMESTAMPTZ '${DATE} 01:00:00+00' AS timestamp FROM range(400000) t(i))
+    TO '${lab.lakeFolder}/1.parquet' (FORMAT parquet)`,
+  );
+  await lab.duck.connected(async (low) => {
+    const connection = new DuckDBConnection(low);
+    const desk = {
+      duck: lab.duck,
+      context: contextOf(lab, { zone: "UTC", currency: "EUR", flagged: [] }),
+      goOn() {},
+      run: (sql: string) => connection.run(sql),
+      rows: async (sql: string) => (await connection.runAndReadAll(sql)).getRowObjectsJS(),
+    } as unknown as Desk;
+    await desk.run(
+      "CREATE TEMP VIEW day_clicks AS SELECT 1; CREATE TEMP VIEW day_purchases AS SELECT NULL::VARCHAR AS session_id WHERE false",
+    );
+    const input = { span: { start: START, end: START + DAY_MS }, parts, versions: {}, leftOut: [] } as unknown as DayInput;
+    // A rejection that nobody handles would end this process.
+    await assert.rejects(makeSeen(desk, input, async () => {}), /2\.parquet/);
+  });
 });
 
 function inDay({ time, kind }: ShopEvent): boolean {
