@@ -95,7 +95,6 @@ async function writeDay(kv: Deno.Kv, lakeFolder: string, clicks: number): Promis
 async function flagSessions(kv: Deno.Kv): Promise<void> {
   const anomalies = await AnomalyStore.open(kv, systemClock);
   await anomalies.apply(
-    0,
     Array.from({ length: FLAGGED }, (_, i) =>
       (["provisional", "confirmed"] as const).map((status, step) => ({
         offset: 2 * i + step,

@@ -62,10 +62,3 @@ export async function benchLive(events: number, sessions: number): Promise<Figur
   }
   return figures;
 }
-
-if (import.meta.main) {
-  const { header, row } = await import("./measure.ts");
-  const [events = 2_000_000, sessions = 200_000] = Deno.args.map(Number);
-  console.log(header);
-  for (let i = 0; i < 3; i++) console.log(row(await benchLive(events, sessions)));
-}

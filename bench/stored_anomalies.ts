@@ -25,7 +25,7 @@ export async function storeAnomalies(store: AnomalyStore, count: number): Promis
     for (let i = from - 1; i >= Math.max(0, from - some); i--) {
       for (const status of ["provisional", "confirmed"] as const) effects.push(effectOf(i, status, count));
     }
-    await store.apply(0, effects);
+    await store.apply(effects);
   }
 }
 

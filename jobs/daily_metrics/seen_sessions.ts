@@ -3,17 +3,15 @@
 // millions of them. Else DuckDB groups the texts. The macro session_key(id) gives the key of an id, NULL where it can be in no event.
 
 import duckdb from "@duckdb/node-bindings";
-import { setImmediate } from "node:timers/promises";
 import { integerColumns, IntegerRows } from "../../src/lake/duckdb.ts";
 import type { Part } from "../../src/lake/part.ts";
 import { limits } from "../../src/limits.ts";
+import { giveWay, isTurnOver } from "../../src/turn.ts";
 import { type DayInput, selectDay } from "../day_input.ts";
 import type { Desk } from "../job.ts";
 import seenSql from "./seen.sql" with { type: "text" };
 import { SessionCounts } from "./session_counts.ts";
 
-/** Rows handled between two turns of the event loop. */
-const ROWS_PER_TURN = 32_768;
 /** Rows of a chunk, as DuckDB makes them. */
 const CHUNK_ROWS = 2048;
 
@@ -56,14 +54,11 @@ async function countIntegers(desk: Desk, input: DayInput): Promise<boolean> {
 async function append(counts: SessionCounts, desk: Desk, connection: duckdb.Connection): Promise<void> {
   const rows = new IntegerRows(connection, "seen_integers", 4);
   try {
-    let turn = 0;
     for (const { count, session, clicks, firstMs, lastMs } of counts.counted(CHUNK_ROWS)) {
       rows.append(count, [session, clicks, firstMs, lastMs]);
-      turn += count;
-      if (turn < ROWS_PER_TURN) continue;
-      turn = 0;
+      if (!isTurnOver()) continue;
       desk.goOn();
-      await setImmediate();
+      await giveWay();
     }
   } finally {
     rows.close();
@@ -110,14 +105,11 @@ async function readInto(counts: SessionCounts, desk: Desk, queries: string[], co
 }
 
 async function takeRows(counts: SessionCounts, desk: Desk, result: duckdb.Result): Promise<boolean> {
-  let turn = 0;
   for (const [codes, values] of integerColumns(result)) {
     if (!counts.add(codes, values)) return false;
-    turn += codes.length;
-    if (turn < ROWS_PER_TURN) continue;
-    turn = 0;
+    if (!isTurnOver()) continue;
     desk.goOn();
-    await setImmediate();
+    await giveWay();
   }
   return true;
 }

@@ -24,7 +24,7 @@ export class EffectQueue {
 
   /** stored: offsets up to which everything is stored, by partition. most: effects that may wait before `room` does. */
   constructor(
-    private readonly anomalies: Pick<AnomalyStore, "applyAll">,
+    private readonly anomalies: Pick<AnomalyStore, "apply">,
     private readonly lateEvents: Pick<LateEventStore, "add">,
     private readonly retries: Retries,
     stored: readonly number[],
@@ -71,9 +71,8 @@ export class EffectQueue {
       for (const [partition, { late }] of lot) {
         if (late.length > 0) await this.retries.run(() => this.lateEvents.add(partition, late), signal);
       }
-      const found = lot.filter(([, { anomalies }]) => anomalies.length > 0)
-        .map(([partition, { anomalies }]) => ({ partition, effects: anomalies }));
-      if (found.length > 0) await this.retries.run(() => this.anomalies.applyAll(found), signal);
+      const found = lot.flatMap(([, { anomalies }]) => anomalies);
+      if (found.length > 0) await this.retries.run(() => this.anomalies.apply(found), signal);
       for (const [partition, { position }] of lot) this.#stored[partition] = position;
     }
     this.#storing = null;

@@ -33,12 +33,6 @@ export interface AnomalyQuery {
 /** What lists of sessions need of an anomaly. Times in ms. */
 export type AnomalyFacts = Readonly<Pick<Stored, "session" | "type" | "status" | "start" | "end" | "severity" | "score" | "reason">>;
 
-/** What the engine found in one partition, in the order of its log. */
-export interface PartitionEffects {
-  readonly partition: number;
-  readonly effects: readonly AnomalyEffect[];
-}
-
 export interface Page<T> {
   readonly items: readonly T[];
   /** Where the next page begins, or null when there is none. */
@@ -53,11 +47,6 @@ export interface AnomalyChange {
 
 /** The last effect of a partition that is stored. */
 type Applied = Pick<AnomalyEffect, "offset" | "ordinal">;
-
-interface PlacedEffect {
-  readonly partition: number;
-  readonly effect: AnomalyEffect;
-}
 
 const NOTHING_APPLIED: Applied = { offset: -1, ordinal: -1 };
 const HOUR_MS = 3_600_000;
@@ -119,23 +108,13 @@ export class AnomalyStore {
     if (doubtful !== null && this.#feed === doubtful.feed + doubtful.changes.length) this.#tell(doubtful.feed, doubtful.changes);
   }
 
-  /** Stores what the engine found in one partition, in order; what is stored already is passed over. */
-  apply(partition: number, effects: readonly AnomalyEffect[]): Promise<void> {
-    return this.applyAll([{ partition, effects }]);
-  }
-
-  /** As `apply`, for several partitions, or several pieces of one in order: they share commits. */
-  async applyAll(found: readonly PartitionEffects[]): Promise<void> {
-    const fresh: PlacedEffect[] = [];
-    await this.#turns.take(async () => {
-      for (const { partition, effects } of found) {
-        for (const effect of await this.#freshOf(partition, effects)) fresh.push({ partition, effect });
-      }
-    });
+  /** Stores what the engine found, of each partition in the order of its log; what is stored already is passed over. */
+  async apply(effects: readonly AnomalyEffect[]): Promise<void> {
+    const fresh = await this.#turns.take(() => this.#freshOf(effects));
     for (let from = 0; from < fresh.length;) {
       let to = from, keyBytes = 0;
       while (to < fresh.length && to - from < limits.anomaliesPerCommitMax && keyBytes < limits.commitKeyBytesMax * 0.8) {
-        keyBytes += KEY_BYTES + 3 * fresh[to++].effect.session.length;
+        keyBytes += KEY_BYTES + 3 * fresh[to++].session.length;
       }
       await this.#turns.take(() => this.#applySome(fresh.slice(from, to)));
       from = to;
@@ -143,23 +122,19 @@ export class AnomalyStore {
     await this.outbox?.trim();
   }
 
-  /** Effects of a partition that are not stored yet. */
-  async #freshOf(partition: number, effects: readonly AnomalyEffect[]): Promise<readonly AnomalyEffect[]> {
+  /** Effects that are not stored yet. */
+  async #freshOf(effects: readonly AnomalyEffect[]): Promise<readonly AnomalyEffect[]> {
     if (this.#uncertain) await this.#load();
-    const done = this.#applied.get(partition) ?? (await this.kv.get<Applied>(stateKeys.effects(partition))).value ?? NOTHING_APPLIED;
-    this.#applied.set(partition, done);
-    return effects.filter((effect) => isAfter(effect, done));
+    for (const { partition } of effects) {
+      if (this.#applied.has(partition)) continue;
+      this.#applied.set(partition, (await this.kv.get<Applied>(stateKeys.effects(partition))).value ?? NOTHING_APPLIED);
+    }
+    return effects.filter((effect) => isAfter(effect, this.#applied.get(effect.partition)!));
   }
 
-  async #applySome(given: readonly PlacedEffect[]): Promise<void> {
+  async #applySome(given: readonly AnomalyEffect[]): Promise<void> {
     // A turn that failed in between may have landed all the same.
-    const effects: AnomalyEffect[] = [], applied = new Map<number, Applied>();
-    for (const { partition, effect } of given) {
-      const [fresh] = await this.#freshOf(partition, [effect]);
-      if (fresh === undefined) continue;
-      effects.push(effect);
-      applied.set(partition, { offset: effect.offset, ordinal: effect.ordinal });
-    }
+    const effects = await this.#freshOf(given);
     if (effects.length === 0) return;
     const now = this.clock.now();
     const changed = new Map<string, { stored: Stored; isNew: boolean }>();
@@ -189,6 +164,7 @@ export class AnomalyStore {
       hours.set(hour, before + more);
       sets.push({ key: stateKeys.anomalyHour(hour), value: before + more });
     }
+    const applied = new Map(effects.map(({ partition, offset, ordinal }): [number, Applied] => [partition, { offset, ordinal }]));
     for (const [partition, last] of applied) sets.push({ key: stateKeys.effects(partition), value: last });
     sets.push({ key: stateKeys.anomalyTypes(), value: types });
     sets.push({ key: stateKeys.feed(), value: this.#feed + changed.size });

@@ -6,7 +6,6 @@ import { EffectQueue } from "../../src/engine/effect_queue.ts";
 import type { AnomalyEffect, Effects, LateEffect } from "../../src/engine/effects.ts";
 import { Retries } from "../../src/engine/retries.ts";
 import { GuardianError } from "../../src/errors.ts";
-import type { PartitionEffects } from "../../src/store/anomalies.ts";
 
 function anomaly(offset: number): AnomalyEffect {
   return {
@@ -35,8 +34,8 @@ function lab(most?: number) {
   const asked: unknown[] = [], waiting: { end: () => void; fail: (failure: unknown) => void }[] = [];
   const work = () => new Promise<void>((end, fail) => waiting.push({ end, fail }));
   const anomalies = {
-    applyAll(found: readonly PartitionEffects[]) {
-      asked.push(found.map(({ partition, effects }) => [partition, ...effects.map(({ offset }) => offset)]));
+    apply(effects: readonly AnomalyEffect[]) {
+      asked.push(effects.map(({ offset }) => offset));
       return work();
     },
   };
@@ -80,11 +79,11 @@ Deno.test("EffectQueue stores what is alone at once, and what gathers meanwhile 
   add(0, 30, { anomalies: [anomaly(15), anomaly(16)] });
   add(1, 40);
   add(2, 6);
-  assert.deepEqual([stored(), asked], [[0, 0, 5], [[[0, 3]]]]);
+  assert.deepEqual([stored(), asked], [[0, 0, 5], [[3]]]);
   await end();
   assert.deepEqual([stored(), asked.slice(1)], [[10, 0, 5], [["late", 1, 11]]], "2 goes on with the lot in which it came");
   await end();
-  assert.deepEqual([stored(), asked.slice(2)], [[10, 0, 5], [[[1, 12], [0, 15, 16]]]]);
+  assert.deepEqual([stored(), asked.slice(2)], [[10, 0, 5], [[12, 15, 16]]]);
   await end();
   await queue.settled();
   assert.deepEqual([stored(), asked.length], [[30, 40, 6], 3]);
@@ -113,7 +112,7 @@ Deno.test("EffectQueue tries again what storage refuses, says so meanwhile, and 
   while (asked.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
   await end();
   await queue.settled();
-  assert.deepEqual([asked, stored()[0], retries.failing], [[[[0, 3]], [[0, 3]]], 10, null]);
+  assert.deepEqual([asked, stored()[0], retries.failing], [[[3], [3]], 10, null]);
 });
 
 Deno.test("EffectQueue gives up when the process stops, or when it is no fault of storage, and stores nothing more", async () => {

@@ -33,7 +33,7 @@ Deno.test("a session is flagged for the days around a confirmed anomaly, and for
     const anomalies = await AnomalyStore.open(kv, new TestClock()), feedback = await FeedbackStore.open(kv, new TestClock());
     const zone = new Zone("Asia/Kathmandu"), { start, end } = flaggingSpan(zone, "2025-06-10");
     assert.deepEqual([start, end], [zone.spanOf("2025-06-09").start, zone.spanOf("2025-06-11").end]);
-    await anomalies.apply(0, [
+    await anomalies.apply([
       effect(1, "too early", start - 10_000),
       effect(2, "first", start),
       effect(3, "42", start + 86_400_000),
@@ -57,9 +57,9 @@ Deno.test("a session is flagged for the days around a confirmed anomaly, and for
     assert.equal(flaggedSequence(await flagged.changes(), { start, end }), first + 7, "verdicts count as confirmations do");
     const sequence = flaggedSequence(await flagged.changes(), { start, end });
     assert.equal(flaggedSequence(await flagged.changes({ start, end }), { start, end }), sequence);
-    await anomalies.apply(0, [effect(10, "new", end - 3_600_000)]);
+    await anomalies.apply([effect(10, "new", end - 3_600_000)]);
     assert.equal(flaggedSequence(await flagged.changes(), { start, end }), sequence + 1);
-    await anomalies.apply(0, [effect(11, "elsewhere", end + 86_400_000)]);
+    await anomalies.apply([effect(11, "elsewhere", end + 86_400_000)]);
     assert.equal(flaggedSequence(await flagged.changes({ start, end }), { start, end }), sequence + 1);
   } finally {
     kv.close();
@@ -92,7 +92,7 @@ labTest(
     append(lab, Object.entries(counts).flatMap(([session, count]) => Array.from({ length: count }, (_, n) => click(session, n))));
     const clock = new TestClock(Date.parse("2014-04-09T00:00:00Z")), shop = { zone: "UTC", currency: "EUR", flagged: [] };
     const anomalies = await AnomalyStore.open(lab.kv, clock), feedback = await FeedbackStore.open(lab.kv, clock);
-    await anomalies.apply(0, [
+    await anomalies.apply([
       effect(0, "confirmed", noon, "provisional"),
       effect(1, "confirmed", noon),
       effect(2, "retracted", noon, "provisional"),

@@ -88,7 +88,7 @@ export class WebhookLab {
 
   /** Confirms the anomalies of these sessions, in this order. */
   async confirm(...sessions: number[]): Promise<void> {
-    await this.anomalies.apply(0, sessions.flatMap((n) => [effect(n, "provisional"), effect(n, "confirmed")]));
+    await this.anomalies.apply(sessions.flatMap((n) => [effect(n, "provisional"), effect(n, "confirmed")]));
   }
 
   /** Sends until there is nothing that is due; returns when there is, ms from now. */

@@ -6,9 +6,9 @@ import { effect, T0, withWebhookLab } from "./lab.ts";
 
 Deno.test("outbox takes each anomaly of the live lane when it is confirmed, and nothing else", () =>
   withWebhookLab(async (lab) => {
-    await lab.anomalies.apply(0, [effect(1, "provisional"), effect(2, "provisional"), effect(3, "provisional", "clicks.csv")]);
+    await lab.anomalies.apply([effect(1, "provisional"), effect(2, "provisional"), effect(3, "provisional", "clicks.csv")]);
     assert.deepEqual(await lab.stored(), [], "provisional ones are not told");
-    await lab.anomalies.apply(0, [
+    await lab.anomalies.apply([
       { ...effect(1, "confirmed"), offset: 20 },
       { ...effect(2, "retracted"), offset: 21 },
       { ...effect(3, "confirmed", "clicks.csv"), offset: 22 },
@@ -111,7 +111,7 @@ Deno.test("outbox fits into the commits of anomalies with the shortest and the l
           session: String(n).padStart(chars, "s"),
           windowStart: T0 + n * 3_600_000,
         }));
-      await lab.anomalies.apply(0, [...of("provisional", 0), ...of("confirmed", count)]);
+      await lab.anomalies.apply([...of("provisional", 0), ...of("confirmed", count)]);
     }
     assert.deepEqual([lab.outbox.waiting, (await lab.stored()).length], [2 * count, 2 * count]);
   }));
@@ -119,7 +119,7 @@ Deno.test("outbox fits into the commits of anomalies with the shortest and the l
 Deno.test("outbox waits in the order in which anomalies were confirmed, over a restart too", () =>
   withWebhookLab(async (lab) => {
     const order = [30, 1, 200, 4];
-    await lab.anomalies.apply(0, order.map((n, offset) => ({ ...effect(n, "confirmed"), offset })));
+    await lab.anomalies.apply(order.map((n, offset) => ({ ...effect(n, "confirmed"), offset })));
     await lab.restart();
     await lab.work();
     assert.deepEqual(lab.sessions, order);

@@ -101,7 +101,7 @@ Deno.test("FeedbackStore refuses a new verdict at its limit -1, 0, +1, and takes
 Deno.test("a verdict raises the hours of the session's windows, each once, newest first, and no other's", async () => {
   const kv = await Deno.openKv(":memory:"), anomalies = await AnomalyStore.open(kv, new TestClock(T0));
   const starts = [0, 10_000, HOUR - 10_000, HOUR, 5 * HOUR, 5 * HOUR + 20_000].map((at) => T0 + at);
-  await anomalies.apply(0, [...starts.map((start, i) => effect(i, "s", start)), effect(10, "other", T0 + 9 * HOUR)]);
+  await anomalies.apply([...starts.map((start, i) => effect(i, "s", start)), effect(10, "other", T0 + 9 * HOUR)]);
   assert.deepEqual(await hoursOfVerdict(anomalies, "s"), [T0 + 5 * HOUR, T0 + HOUR, T0]);
   assert.deepEqual(await hoursOfVerdict(anomalies, "nobody"), []);
   kv.close();

@@ -42,7 +42,6 @@ Deno.test("AnomalyStore keeps the newest windows at its limit -1, 0, +1, and cou
     const kv = await Deno.openKv(":memory:"), clock = new TestClock();
     let store = await AnomalyStore.open(kv, clock, 10);
     await store.apply(
-      0,
       Array.from({ length: count }, (_, n) => [effect(n, "provisional", 2 * n), effect(n, "confirmed", 2 * n + 1)]).flat(),
     );
     await store.sweep();
@@ -62,8 +61,8 @@ Deno.test("AnomalyStore lists page by page in both orders, by session, by time, 
   const store = await AnomalyStore.open(kv, clock);
   for (let n = 0; n < 57; n++) {
     clock.pass(1_000);
-    await store.apply(0, [effect(56 - n, "provisional", 2 * n)]);
-    if (n % 3 === 0) await store.apply(0, [effect(56 - n, "confirmed", 2 * n + 1)]);
+    await store.apply([effect(56 - n, "provisional", 2 * n)]);
+    if (n % 3 === 0) await store.apply([effect(56 - n, "confirmed", 2 * n + 1)]);
   }
   for (const order of ["window", "detected"] as const) {
     const seen: unknown[] = [];
@@ -185,12 +184,12 @@ Deno.test("AnomalyStore counts once when a commit lands but its answer is lost, 
   const store = await AnomalyStore.open(kv, new TestClock());
   const both = (n: number, partition: number) => [effect(n, "provisional", 0), effect(n, "confirmed", 1)].map((e) => ({ ...e, partition }));
   faults.fail = "after";
-  const first = store.apply(0, both(1, 0));
-  const second = store.apply(1, both(1, 1).map((e) => ({ ...e, session: "other" })));
+  const first = store.apply(both(1, 0));
+  const second = store.apply(both(1, 1).map((e) => ({ ...e, session: "other" })));
   await assert.rejects(first);
   faults.fail = "no";
-  await second.catch(() => store.apply(1, both(1, 1).map((e) => ({ ...e, session: "other" }))));
-  await store.apply(0, both(1, 0));
+  await second.catch(() => store.apply(both(1, 1).map((e) => ({ ...e, session: "other" }))));
+  await store.apply(both(1, 0));
   const timeline = await store.timeline(1, T0 + 600_000);
   assert.deepEqual([store.total, store.kept, timeline[0].count], [2, 2, 2]);
   kv.close();
@@ -201,15 +200,13 @@ Deno.test("AnomalyStore takes effects of several partitions in one commit, and p
   const kv = await Deno.openKv(":memory:"), atomic = kv.atomic.bind(kv);
   kv.atomic = () => (commits++, atomic());
   const store = await AnomalyStore.open(kv, new TestClock());
-  const of = (partition: number, ...offsets: number[]) => ({
-    partition,
-    effects: offsets.map((offset) => ({ ...effect(10 * partition + offset, "confirmed", offset), partition })),
-  });
-  await store.applyAll([of(0, 1, 2), of(1, 1), of(0, 3)]);
+  const of = (partition: number, ...offsets: number[]) =>
+    offsets.map((offset) => ({ ...effect(10 * partition + offset, "confirmed", offset), partition }));
+  await store.apply([...of(0, 1, 2), ...of(1, 1), ...of(0, 3)]);
   assert.deepEqual([store.total, commits], [4, 1]);
-  await store.applyAll([of(0, 2, 3, 4), of(1, 1), of(2, 5)]);
+  await store.apply([...of(0, 2, 3, 4), ...of(1, 1), ...of(2, 5)]);
   assert.deepEqual([store.total, commits], [6, 2]);
-  await store.apply(2, of(2, 5).effects);
+  await store.apply(of(2, 5));
   assert.deepEqual([store.total, commits], [6, 2]);
   kv.close();
 });
@@ -221,13 +218,13 @@ for (const fail of ["before", "after"] as const) {
       const kv = failingKv(await Deno.openKv(":memory:"), faults);
       const store = await AnomalyStore.open(kv, new TestClock(), 2), told: unknown[] = [];
       store.subscribe(({ feed, anomaly: { session_id, status } }) => told.push([feed, session_id, status]));
-      await store.apply(0, [1, 2, 3].map((n) => effect(n, "provisional")));
+      await store.apply([1, 2, 3].map((n) => effect(n, "provisional")));
       const next = [effect(3, "confirmed", 4), effect(5, "provisional")];
       faults.fail = fail;
-      await assert.rejects(store.apply(0, next), /Cannot store/);
+      await assert.rejects(store.apply(next), /Cannot store/);
       faults.fail = "no";
       if (sweeps) await store.sweep();
-      await store.apply(0, next);
+      await store.apply(next);
       const seen = [[1, "s1", "provisional"], [2, "s2", "provisional"], [3, "s3", "provisional"]];
       assert.deepEqual(told, [...seen, [4, "s3", "confirmed"], [5, "s5", "provisional"]]);
       await store.sweep();
