@@ -2,11 +2,13 @@
 // All text columns hold codes (code.ts) into the batch's own word list. Column groups that few events have are there only in batches
 // that need them. A batch belongs to one lane; partition, offset and arrival are given by the log when it is appended.
 
-import { ABSENT, FIRST_WORD, integerCode, textOf } from "./code.ts";
+import { ABSENT, FIRST_ID, FIRST_ID_SIGNED, FIRST_WORD, ID_PLACES, integerCode, textOf } from "./code.ts";
+import { IdTexts } from "./id_texts.ts";
 import { WordSlots } from "./word_slots.ts";
 
 /** What a batch carries: events, or a mark that moves the lane's time (its one `eventTime`) or ends the lane. */
-export type Control = "events" | "time_mark" | "end_mark";
+/** lost: offsets that the log can no longer read; never stored. */
+export type Control = "events" | "time_mark" | "end_mark" | "lost";
 
 /** Lane of events that come in as they happen; every replay source has a lane of its own. */
 export const LIVE = "live";
@@ -29,7 +31,7 @@ export interface VisitorColumns {
   page: Uint32Array;
 }
 
-/** source: text codes; row: ordinal of the event in its source, -1 where absent; eventId: text codes. */
+/** source: text codes; row: ordinal of the event in its source, -1 where absent; eventId: text codes, or codes of `eventIds`. */
 export interface IdentityColumns {
   source: Uint32Array;
   row: Float64Array;
@@ -50,6 +52,8 @@ export interface EventColumns {
   readonly identity: Readonly<IdentityColumns> | null;
   /** Canonical JSON of the event's `properties`. */
   readonly properties: Uint32Array | null;
+  /** Event ids that are no words; not there, or null, where no code is one of them. */
+  readonly eventIds?: IdTexts | null;
   /** True where the words of all rows are known to be ASCII. */
   readonly ascii?: boolean;
 }
@@ -102,6 +106,7 @@ export class ColumnBuilder implements EventColumns {
   visitor: VisitorColumns | null = null;
   identity: IdentityColumns | null = null;
   properties: Uint32Array | null = null;
+  eventIds: IdTexts | null = null;
   /** Where words are, made when somebody first looks for one. */
   #slots: WordSlots | null = null;
   /** Words that are to be found in `#slots`, and are put there when somebody looks for one. */
@@ -138,23 +143,39 @@ export class ColumnBuilder implements EventColumns {
     }
     const place = slots.find(text);
     if (place >= 0) return FIRST_WORD + place;
-    const code = this.eventIdCode(text, bytes);
+    const code = this.#addWord(text, bytes);
     slots.add(code - FIRST_WORD);
     return code;
   }
 
   /** As `wordCode`, for a text that is known not to be here. bytes: of it as UTF-8. */
   newWordCode(text: string, bytes?: number): number {
-    const code = this.eventIdCode(text, bytes);
+    const code = this.#addWord(text, bytes);
     this.#unindexed.push(code - FIRST_WORD);
     return code;
   }
 
   /**
    * As `wordCode`, for an event id, which is expected once: it is not looked for, nor found by who asks for the same text later, so that
-   * equal event ids may have different codes. bytes: of it as UTF-8.
+   * equal event ids may have different codes.
    */
-  eventIdCode(text: string, bytes: number = utf8Bytes(text)): number {
+  eventIdCode(text: string): number {
+    const ids = this.#withEventIds(), before = ids.end, place = ids.addText(text);
+    this.#wordBytes += 2 + ids.end - before;
+    return FIRST_ID + place;
+  }
+
+  /** As `eventIdCode`, for the text that bytes [from, to) are as UTF-8. */
+  eventIdCodeOf(view: DataView, from: number, to: number): number {
+    this.#wordBytes += 2 + to - from;
+    return FIRST_ID + this.#withEventIds().add(view, from, to);
+  }
+
+  #withEventIds(): IdTexts {
+    return this.eventIds ??= new IdTexts(this.#capacity);
+  }
+
+  #addWord(text: string, bytes: number = utf8Bytes(text)): number {
     this.#wordBytes += 2 + bytes;
     if (bytes !== text.length) this.#ascii = false;
     return FIRST_WORD + this.words.push(text) - 1;
@@ -296,16 +317,31 @@ export class ColumnBuilder implements EventColumns {
 
   /** Copies event ids. */
   #pickIds(from: EventColumns, column: Uint32Array, rows: Uint32Array, first: number, last: number, at: number): void {
-    const { eventId } = this.withIdentity(), { words, ascii } = from;
+    const { eventId } = this.withIdentity(), { eventIds } = from;
+    if (places.length < last - first) places = new Uint32Array(2 * (last - first));
+    // Those that are bytes are copied together, once their codes are given.
+    let count = 0;
+    const texts = this.eventIds?.count ?? 0;
     for (let place = first; place < last; place++, at++) {
-      // Signed, words are below 0 and none is -1: so no code is looked at as a double.
+      // Signed, words and event ids are below 0 and none is -1: so no code is looked at as a double.
       const code = column[rows[place]] | 0;
       if (code >= -1) eventId[at] = code;
-      else {
-        const text = words[code & 0x7fff_ffff];
-        eventId[at] = this.eventIdCode(text, ascii ? text.length : utf8Bytes(text));
-      }
+      else if (code >= FIRST_ID_SIGNED) {
+        eventId[at] = FIRST_ID + texts + count;
+        places[count++] = code & ID_PLACES;
+      } else eventId[at] = this.wordCode(from.words[code & ID_PLACES]);
     }
+    if (count === 0) return;
+    const ids = this.#withEventIds(), before = ids.end;
+    ids.addAll(eventIds!, places, count);
+    this.#wordBytes += 2 * count + ids.end - before;
+  }
+
+  /** The code here of an event id of `from` that is no integer. code: signed. */
+  #copiedId({ eventIds, words }: EventColumns, code: number): number {
+    if (code < FIRST_ID_SIGNED) return this.eventIdCode(words[code & ID_PLACES]);
+    const place = code & ID_PLACES;
+    return this.eventIdCodeOf(eventIds!.view, eventIds!.startOf(place), eventIds!.ends[place]);
   }
 
   /** Makes the next `count` rows ones of `source`, and returns the column of their rows in it. alone: whether none of them has an event id. */
@@ -370,8 +406,8 @@ export class ColumnBuilder implements EventColumns {
       const to = this.withIdentity();
       to.source[at] = this.#translated(from, from.identity.source[row], memo);
       to.row[at] = from.identity.row[row];
-      const id = from.identity.eventId[row];
-      to.eventId[at] = id < FIRST_WORD || id === ABSENT ? id : this.eventIdCode(from.words[id - FIRST_WORD]);
+      const id = from.identity.eventId[row] | 0;
+      to.eventId[at] = id >= -1 ? id : this.#copiedId(from, id);
     }
     if (from.properties !== null) this.withProperties()[at] = this.#translated(from, from.properties[row], memo);
     return at;
@@ -409,6 +445,9 @@ export class ColumnBuilder implements EventColumns {
 function absent(capacity: number): Uint32Array {
   return new Uint32Array(capacity).fill(ABSENT);
 }
+
+/** Places of event ids that are copied together. */
+let places = new Uint32Array(0);
 
 const sharedColumns = new Map<number, Uint32Array>();
 
@@ -452,13 +491,31 @@ export function markBatch(control: "time_mark" | "end_mark", lane: string, parti
 
 /** The columns as a batch for one lane and partition; they are shared, not copied. */
 export function pendingBatch(columns: EventColumns, lane: string, partition: number, control: Control = "events"): PendingBatch {
-  const { count, words, kind, eventTime, session, item, category, purchase, visitor, identity, properties } = columns;
-  return { count, words, kind, eventTime, session, item, category, purchase, visitor, identity, properties, lane, partition, control };
+  const { count, words, kind, eventTime, session, item, category, purchase, visitor, identity, properties, eventIds } = columns;
+  return {
+    count,
+    words,
+    kind,
+    eventTime,
+    session,
+    item,
+    category,
+    purchase,
+    visitor,
+    identity,
+    properties,
+    eventIds,
+    lane,
+    partition,
+    control,
+  };
 }
 
 /** The text of `column[row]`, or null. */
 export function columnText(batch: EventColumns, column: Uint32Array | undefined, row: number): string | null {
-  return column === undefined ? null : textOf(batch.words, column[row]);
+  if (column === undefined) return null;
+  const code = column[row];
+  return code >= FIRST_ID && code !== ABSENT ? batch.eventIds!.text(code - FIRST_ID) : textOf(batch.words, code);
 }
 
 /** Bytes of a text in UTF-8; a few more where it has pairs of surrogates. */

@@ -60,9 +60,8 @@ export class BodyWords {
 
   /** The code of an event id, which is not looked for. */
   eventIdCode(into: ColumnBuilder, bytes: Uint8Array, from: number, to: number): number {
-    if (into !== this.#into || bytes !== this.#bytes) this.#begin(into, bytes);
-    if (into.words.length === this.#known) this.#known++;
-    return into.eventIdCode(asciiText(bytes, from, to), to - from);
+    if (bytes !== this.#bytes) this.#begin(into, bytes);
+    return into.eventIdCodeOf(this.#view, from, to);
   }
 
   #added(into: ColumnBuilder, bytes: Uint8Array, from: number, to: number): number {

@@ -1,9 +1,13 @@
 // A code is how a text stands in a column: one u32. Canonical integers below 2^31 (no sign, no leading zero) are their own code;
-// any other text is FIRST_WORD plus its place in the word list of its batch; ABSENT is no text at all.
+// any other text is FIRST_WORD plus its place in the word list of its batch; ABSENT is no text at all. An event id, which is expected once,
+// may be FIRST_ID plus its place among the batch's event ids instead (id_texts.ts).
 // What always holds: two codes of one batch are equal exactly when their texts are; event ids alone, which nobody compares by code, may have
 // several for the same text.
 
 export const FIRST_WORD = 0x8000_0000;
+export const FIRST_ID = 0xc000_0000;
+/** FIRST_ID as signed, below which the codes of words are and above which, up to -2, those of event ids; and what their places are masked by. */
+export const FIRST_ID_SIGNED = FIRST_ID | 0, ID_PLACES = 0x3fff_ffff;
 export const ABSENT = 0xffff_ffff;
 
 /** The code of `text` if it is a canonical integer below 2^31, else -1. */

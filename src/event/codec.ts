@@ -4,7 +4,9 @@
 import { crc32 } from "node:zlib";
 import { assert } from "../assert.ts";
 import { GuardianError } from "../errors.ts";
-import { type Control, type EventBatch, type PendingBatch, visitorTexts } from "./batch.ts";
+import { ABSENT, FIRST_ID, FIRST_ID_SIGNED, FIRST_WORD, ID_PLACES } from "./code.ts";
+import { type Control, type EventBatch, type IdentityColumns, type PendingBatch, visitorTexts } from "./batch.ts";
+import { IdTexts } from "./id_texts.ts";
 import { COLUMN_SLACK_BYTES, type ColumnIn, type ColumnOut, putBytes, putF64, putU32, takeF64, takeU32 } from "./column_codec.ts";
 
 /** Version of the layout below. A reader refuses a larger one. Version 2 has narrow and rising columns; all else is as in version 1. */
@@ -34,8 +36,8 @@ let out: ColumnOut = { bytes: scratch, view };
 
 /** Encodes a batch; `sealed` later gives it its offset and arrival. The bytes are the caller's own. */
 export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
-  const { count, words } = batch;
-  let bytesMax = HEADER_BYTES + SLACK_BYTES + count * ROW_BYTES_MAX;
+  const { count, words } = batch, eventIds = batch.eventIds ?? noIds, wordCount = words.length + eventIds.count;
+  let bytesMax = HEADER_BYTES + SLACK_BYTES + count * ROW_BYTES_MAX + 2 * eventIds.count + eventIds.end;
   for (const word of words) bytesMax += 2 + 3 * word.length;
   if (bytesMax > scratch.length) {
     scratch = new Uint8Array(2 * bytesMax);
@@ -50,7 +52,7 @@ export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
     (batch.properties ? PROPERTIES_GROUP : 0);
   scratch[3] = lane.length;
   view.setUint32(8, count, true);
-  view.setUint32(12, words.length, true);
+  view.setUint32(12, wordCount, true);
   view.setFloat64(OFFSET_AT, 0, true);
   view.setFloat64(ARRIVAL_AT, 0, true);
   view.setFloat64(BYTES_BEFORE_AT, 0, true);
@@ -58,8 +60,8 @@ export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
   let at = HEADER_BYTES;
   scratch.set(lane, at);
   at += lane.length;
-  const wordsAt = at + 2 * words.length;
-  at = putWords(at, words);
+  const wordsAt = at + 2 * wordCount;
+  at = putIds(at + 2 * words.length, putWords(at, wordsAt, words), eventIds);
   view.setUint32(36, at - wordsAt, true);
   at = putBytes(out, at, batch.kind, count);
   at = putF64(out, at, batch.eventTime, count);
@@ -78,15 +80,43 @@ export function encode(batch: PendingBatch): Uint8Array<ArrayBuffer> {
   if (batch.identity) {
     at = putU32(out, at, batch.identity.source, count, true);
     at = putF64(out, at, batch.identity.row, count);
-    at = putU32(out, at, batch.identity.eventId, count, false);
+    at = putU32(out, at, idCodes(batch.identity, count, words.length, eventIds), count, false);
   }
   if (batch.properties) at = putU32(out, at, batch.properties, count, true);
   return scratch.slice(0, at);
 }
 
-/** Writes the lengths of words and then the words; returns the end. */
-function putWords(lengthAt: number, words: readonly string[]): number {
-  let at = lengthAt + 2 * words.length, chars = 0;
+/** In place of event ids where there are none. */
+const noIds = new IdTexts(0);
+let idColumn = new Uint32Array(0);
+
+/** The codes of event ids as they are stored, where event ids are words behind the others. Valid until the next call. */
+function idCodes({ eventId }: IdentityColumns, count: number, words: number, { count: ids }: IdTexts): Uint32Array {
+  if (ids === 0) return eventId;
+  if (idColumn.length < count) idColumn = new Uint32Array(2 * count);
+  for (let row = 0; row < count; row++) {
+    // Signed, event ids are between words and none, which is -1.
+    const code = eventId[row] | 0;
+    idColumn[row] = code < -1 && code >= FIRST_ID_SIGNED ? FIRST_WORD + words + (code & ID_PLACES) : code;
+  }
+  return idColumn;
+}
+
+/** Writes the lengths of event ids and the event ids; returns the end of these. */
+function putIds(lengthAt: number, at: number, { count, ends, bytes, end }: IdTexts): number {
+  for (let place = 0, before = 0; place < count; place++, lengthAt += 2) {
+    const length = ends[place] - before;
+    assert(length < WORD_BYTES, "a word has fewer than 65,536 bytes");
+    view.setUint16(lengthAt, length, true);
+    before = ends[place];
+  }
+  scratch.set(bytes.subarray(0, end), at);
+  return at + end;
+}
+
+/** Writes the lengths of words to `lengthAt` and on, and the words to `at` and on; returns the end of these. */
+function putWords(lengthAt: number, at: number, words: readonly string[]): number {
+  let chars = 0;
   if (words.length >= WORDS_TOGETHER) {
     for (let i = 0; i < words.length; i++) {
       const { length } = words[i];
@@ -164,12 +194,13 @@ function checkedView(bytes: Uint8Array): DataView {
   if (bytes.length < HEADER_BYTES) {
     throw new GuardianError("corrupt", `Cannot read a batch: ${bytes.length} bytes are less than its header`);
   }
-  if (bytes[0] > CODEC_VERSION) {
-    throw new GuardianError("newer_format", `Cannot read a batch of version ${bytes[0]}: this program reads up to ${CODEC_VERSION}`);
-  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  // First, as a damaged version is no newer one: every version has its checksum here.
   if (view.getUint32(CHECKSUM_AT, true) !== checksum(bytes)) {
     throw new GuardianError("corrupt", "Cannot read a batch: its checksum does not match");
+  }
+  if (bytes[0] > CODEC_VERSION) {
+    throw new GuardianError("newer_format", `Cannot read a batch of version ${bytes[0]}: this program reads up to ${CODEC_VERSION}`);
   }
   return view;
 }
@@ -180,17 +211,16 @@ export function decode(bytes: Uint8Array): EventBatch {
   const count = view.getUint32(8, true), wordCount = view.getUint32(12, true), groups = bytes[2];
   let at = HEADER_BYTES;
   const lane = decoder.decode(bytes.subarray(at, at += bytes[3]));
-  const words = readWords(bytes, view, at, wordCount, view.getUint32(36, true));
-  const source: ColumnIn = { bytes, view, at: at + 2 * wordCount + view.getUint32(36, true) };
+  const wordsAt = at, wordBytes = view.getUint32(36, true);
+  const source: ColumnIn = { bytes, view, at: wordsAt + 2 * wordCount + wordBytes };
   const kind = new Uint8Array(takeU32(source, count));
-  const batch: EventBatch = {
+  const columns: Omit<EventBatch, "words"> = {
     control: controls[bytes[1]],
     lane,
     partition: view.getUint32(32, true),
     firstOffset: view.getFloat64(OFFSET_AT, true),
     arrival: view.getFloat64(ARRIVAL_AT, true),
     count,
-    words,
     kind,
     eventTime: takeF64(source, count),
     session: takeU32(source, count),
@@ -220,15 +250,63 @@ export function decode(bytes: Uint8Array): EventBatch {
     properties: groups & PROPERTIES_GROUP ? takeU32(source, count) : null,
   };
   assert(source.at === bytes.length, "a batch is read to its end");
-  return batch;
+  const { identity } = columns, first = identity === null ? wordCount : firstId(columns, identity.eventId, wordCount);
+  const idsAt = wordsAt + 2 * wordCount + endOf(view, wordsAt, first);
+  return {
+    ...columns,
+    words: readWords(bytes, view, wordsAt, wordsAt + 2 * wordCount, first, idsAt),
+    eventIds: first < wordCount ? readIds(bytes, view, wordsAt + 2 * first, wordCount - first, idsAt, identity!.eventId, first) : null,
+  };
 }
 
-function readWords(bytes: Uint8Array, view: DataView, at: number, wordCount: number, wordBytes: number): string[] {
+/** The first of the words from which on they are words of event ids alone; all of them where no event id is one of these. */
+function firstId(columns: Omit<EventBatch, "words">, eventId: Uint32Array, wordCount: number): number {
+  const { count, purchase, visitor, identity, properties } = columns;
+  let most = FIRST_WORD - 1;
+  const see = (column: Uint32Array) => {
+    for (let row = 0; row < count; row++) if (column[row] > most && column[row] !== ABSENT) most = column[row];
+  };
+  see(eventId);
+  if (most < FIRST_WORD) return wordCount;
+  most = FIRST_WORD - 1;
+  for (const column of [columns.session, columns.item, columns.category, identity!.source]) see(column);
+  if (purchase !== null) [purchase.orderId, purchase.currency].forEach(see);
+  if (visitor !== null) Object.values(visitor).forEach(see);
+  if (properties !== null) see(properties);
+  return most + 1 - FIRST_WORD;
+}
+
+/** Bytes of the first `count` words. */
+function endOf(view: DataView, lengthAt: number, count: number): number {
+  let bytes = 0;
+  for (let i = 0; i < count; i++) bytes += view.getUint16(lengthAt + 2 * i, true);
+  return bytes;
+}
+
+/** The words from number `first` on as event ids, which share the batch's bytes; their codes in `eventId` become those of event ids. */
+function readIds(
+  bytes: Uint8Array,
+  view: DataView,
+  lengthAt: number,
+  count: number,
+  at: number,
+  eventId: Uint32Array,
+  first: number,
+): IdTexts {
+  const ends = new Uint32Array(count);
+  let end = 0;
+  for (let i = 0; i < count; i++) ends[i] = end += view.getUint16(lengthAt + 2 * i, true);
+  const firstCode = FIRST_WORD + first, toIds = FIRST_ID - firstCode;
+  for (let row = 0; row < eventId.length; row++) if (eventId[row] >= firstCode && eventId[row] !== ABSENT) eventId[row] += toIds;
+  return IdTexts.within(bytes.subarray(at, at + end), ends);
+}
+
+/** `wordCount` words, which end at `end`. */
+function readWords(bytes: Uint8Array, view: DataView, at: number, from: number, wordCount: number, end: number): string[] {
   const words: string[] = new Array(wordCount);
-  let from = at + 2 * wordCount;
   // Words of ASCII alone are cut from one decoded text; else each is decoded by itself.
-  const all = decoder.decode(bytes.subarray(from, from + wordBytes));
-  const ascii = all.length === wordBytes;
+  const all = decoder.decode(bytes.subarray(from, end));
+  const ascii = all.length === end - from;
   for (let i = 0, char = 0; i < wordCount; i++) {
     const length = view.getUint16(at + 2 * i, true);
     words[i] = ascii ? all.slice(char, char + length) : decoder.decode(bytes.subarray(from, from + length));

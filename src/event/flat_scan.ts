@@ -60,8 +60,8 @@ export class FlatScan {
   }
 
   /** Adds the events on the line that starts at `at` and on those like it. Returns where the next one starts, or -1 as `take` returns false. */
-  takeLines(bytes: Uint8Array, at: number): number {
-    const next = this.#run.take(latest, bytes, at);
+  takeLines(bytes: Uint8Array, at: number, rowsMax = Infinity): number {
+    const next = this.#run.take(latest, bytes, at, rowsMax);
     this.lines = this.#run.lines;
     if (this.lines > 0) return next;
     this.lines = 1;

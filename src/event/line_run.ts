@@ -19,14 +19,15 @@ export class LineRun {
   /** latest: the largest event time that is taken, ms. withEventIds: whether event ids get into the columns. */
   constructor(private readonly into: ColumnBuilder, private readonly latest: number, private readonly withEventIds: boolean) {}
 
-  /** Adds the events on the lines from `at` on that look like `layout`. Returns where it stopped: at the start of a line, or the end. */
-  take(layout: Layout, bytes: Uint8Array, at: number): number {
+  /** Adds the events on the lines from `at` on that look like `layout`, up to `rowsMax`. Returns where it stopped: at the start of a line, or the end. */
+  take(layout: Layout, bytes: Uint8Array, at: number, rowsMax: number): number {
     this.lines = 0;
     if (!layout.isUsual) return at;
     const { count, marks, fields, texts, tail } = layout, { into, latest } = this, view = viewOf(bytes), most = bytes.length;
     const hasIds = this.withEventIds && layout.has(EVENT_ID);
     let eventIds: Uint32Array | null = null;
-    const { kind: kinds, eventTime, session: sessions, item: items, category: categories } = into, rowMax = eventTime.length;
+    const { kind: kinds, eventTime, session: sessions, item: items, category: categories } = into,
+      rowMax = Math.min(rowsMax, eventTime.length);
     let row = into.count, lineAt = at;
     lines: while (row < rowMax && lineAt < most) {
       let from = lineAt, time = NaN, kind = 0, session = ABSENT, item = ABSENT, category = ABSENT;

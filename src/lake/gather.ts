@@ -121,7 +121,7 @@ function offsetOf(run: Run): number {
 /** About what a decoded batch takes in memory. */
 export function decodedBytes(batch: EventBatch): number {
   const row = 21 + (batch.purchase ? 24 : 0) + (batch.visitor ? 24 : 0) + (batch.identity ? 16 : 0) + (batch.properties ? 4 : 0);
-  let words = 0;
+  let words = batch.eventIds ? 4 * batch.eventIds.count + batch.eventIds.end : 0;
   for (const word of batch.words) words += 24 + 2 * word.length;
   return 512 + batch.count * row + words;
 }

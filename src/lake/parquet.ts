@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import type { EventBatch } from "../event/batch.ts";
 import { kindNames } from "../event/kind.ts";
 import { isTurnOver, standBack } from "../turn.ts";
+import { encodeIds, hasIdTexts } from "./encode_ids.ts";
 import { encodeNumbers, type NumberShape, type NumbersOf } from "./encode_numbers.ts";
 import { encodeTexts, type TextsOf } from "./encode_texts.ts";
 import { Bytes, type EncodedColumn, type InPieces, PIECE_ROWS, PLAIN, RLE } from "./page.ts";
@@ -199,7 +200,9 @@ function* encodeRowGroup(start: number, pages: Bytes, table: Table, runs: readon
   let bytes = 0, least = Infinity, most = -Infinity;
   pages.length = 0;
   for (const [name, type] of columnsOf[table]) {
-    const column = yield* name in textColumns
+    const column = yield* name === "event_id" && hasIdTexts(runs)
+      ? encodeIds(runs, rows)
+      : name in textColumns
       ? encodeTexts(runs, rows, textColumns[name])
       : encodeNumbers(runs, rows, ...numberColumns[name]);
     if (name === "timestamp") {

@@ -3,11 +3,10 @@
 // in the log; what an append that failed had put in is taken out again.
 
 import type { EventBatch, EventColumns } from "../event/batch.ts";
-import { ABSENT, FIRST_WORD } from "../event/code.ts";
+import { ABSENT, FIRST_ID_SIGNED, FIRST_WORD, ID_PLACES } from "../event/code.ts";
 import { columnText } from "../event/batch.ts";
-import { type EventIds, type Hash64, hashEventId, hashEventIdOfInteger } from "./event_ids.ts";
+import { type EventIds, type Hash64, hashEventId, hashEventIdAt } from "./event_ids.ts";
 
-const HOUR_MS = 3_600_000;
 const IDS_AT_FIRST = 64;
 /** Event ids that are hashed before the first of them is looked for, so that their places can be read ahead. */
 const IDS_TOGETHER = 128;
@@ -27,7 +26,11 @@ export class AddedIds {
   }
 
   addAll({ count, high, low, hour }: AddedIds): void {
-    for (let i = 0; i < count; i++) this.add(high[i], low[i], hour[i]);
+    if (this.count + count > this.high.length) this.#grow(2 * (this.count + count));
+    this.high.set(high.subarray(0, count), this.count);
+    this.low.set(low.subarray(0, count), this.count);
+    this.hour.set(hour.subarray(0, count), this.count);
+    this.count += count;
   }
 
   #grow(length: number): void {
@@ -47,6 +50,8 @@ export class IdentityIndex {
   #added = new AddedIds();
   /** What an append that is under way has put in, and the rows of its sources before: null where there were none. */
   #journal: { ids: AddedIds; rows: Map<string, number[] | null> } | null = null;
+  /** The journal's, whose memory is used again. */
+  readonly #journalIds = new AddedIds();
   readonly #hash: Hash64 = { high: 0, low: 0 };
   /** Hashes of rows that are looked for together, and the rows. */
   readonly #high = new Uint32Array(IDS_TOGETHER);
@@ -67,7 +72,8 @@ export class IdentityIndex {
 
   /** From here on changes can be taken back by `rollback`, until `keep`. */
   begin(): void {
-    this.#journal = { ids: new AddedIds(), rows: new Map() };
+    this.#journalIds.count = 0;
+    this.#journal = { ids: this.#journalIds, rows: new Map() };
   }
 
   keep(): void {
@@ -113,7 +119,7 @@ export class IdentityIndex {
   /** Notes an event id of a session that arrived at `arrival` (ms). Returns false when the log has it already. */
   admitId(session: string, eventId: string, arrival: number): boolean {
     hashEventId(this.seed, session, eventId, this.#hash);
-    const hour = Math.floor(arrival / HOUR_MS);
+    const hour = this.ids.hourFor(arrival);
     if (!this.ids.add(this.#hash, hour)) return false;
     (this.#journal?.ids ?? this.#added).add(this.#hash.high, this.#hash.low, hour);
     return true;
@@ -124,19 +130,19 @@ export class IdentityIndex {
    * has already, and returns the new `last`.
    */
   admitIds(columns: EventColumns, rows: Uint32Array, first: number, last: number, arrival: number): number {
-    const { words, session } = columns, { eventId } = columns.identity!, hour = Math.floor(arrival / HOUR_MS);
+    const { words, session: sessions, eventIds } = columns, { eventId } = columns.identity!, hour = this.ids.hourFor(arrival);
     const hash = this.#hash, highs = this.#high, lows = this.#low, added = this.#journal?.ids ?? this.#added;
     let kept = first;
     for (let from = first; from < last; from += IDS_TOGETHER) {
       const to = Math.min(last, from + IDS_TOGETHER);
       let hashes = 0;
       for (let place = from; place < to; place++) {
-        const row = rows[place], id = eventId[row] | 0, who = session[row] | 0;
-        // Signed, words are below 0 and -1 is none: so no code is looked at as a double.
+        const row = rows[place], id = eventId[row] | 0, who = sessions[row] | 0;
+        // Signed, words are below 0, event ids between them and none, which is -1: so no code is looked at as a double.
         if (id === -1) continue;
-        const text = id >= 0 ? String(id) : words[id & 0x7fff_ffff];
-        if (who >= 0) hashEventIdOfInteger(this.seed, who, text, hash);
-        else hashEventId(this.seed, words[who & 0x7fff_ffff], text, hash);
+        const session = who >= 0 ? who : words[who & 0x7fff_ffff];
+        if (id >= FIRST_ID_SIGNED && id < 0) hashEventIdAt(this.seed, session, eventIds!, id & ID_PLACES, hash);
+        else hashEventId(this.seed, session, id >= 0 ? String(id) : words[id & ID_PLACES], hash);
         highs[hashes] = hash.high;
         lows[hashes++] = hash.low;
       }
@@ -154,14 +160,17 @@ export class IdentityIndex {
     return kept;
   }
 
-  /** Notes all that a batch of the log holds. `known` names sources that need no mark, because they are complete. */
-  absorb(batch: EventBatch, known: (source: string) => boolean): void {
+  /**
+   * Notes all that a batch of the log holds; one that arrived later than `now` (ms) came when the clock was ahead. `known` names sources that
+   * need no mark, because they are complete.
+   */
+  absorb(batch: EventBatch, now: number, known: (source: string) => boolean): void {
     const { identity, count, words, session } = batch;
     if (identity === null || batch.control !== "events") return;
     for (let row = 0; row < count; row++) {
       if (identity.eventId[row] !== ABSENT) {
         const who = session[row] < FIRST_WORD ? String(session[row]) : words[session[row] - FIRST_WORD];
-        this.admitId(who, columnText(batch, identity.eventId, row)!, batch.arrival);
+        this.admitId(who, columnText(batch, identity.eventId, row)!, Math.min(batch.arrival, now));
       }
       const source = identity.source[row] === ABSENT ? null : columnText(batch, identity.source, row)!;
       if (source !== null && !known(source)) this.admitRow(source, batch.partition, identity.row[row]);

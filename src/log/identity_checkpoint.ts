@@ -20,34 +20,49 @@ interface Root {
 }
 
 const IDS_PER_PAGE = Math.floor((limits.kvValueBytesMax - 256) / 8);
+/** A commit costs more than the bytes in it. */
+const PAGES_PER_COMMIT = Math.floor(limits.commitBytesMax / limits.kvValueBytesMax);
 const SOURCES_PER_COMMIT = 100;
 const HOUR_MS = 3_600_000;
 
 export class IdentityCheckpoint {
+  /** Hours and numbers of ids of the stored pages, oldest first. */
   #pageHours: number[] = [];
+  #pageIds: number[] = [];
   /** Sources whose stored rows are in the index. */
   readonly #loaded = new Set<string>();
 
-  private constructor(private readonly kv: Deno.Kv, readonly index: IdentityIndex, private root: Root) {}
+  private constructor(
+    private readonly kv: Deno.Kv,
+    readonly index: IdentityIndex,
+    private root: Root,
+    /** A later checkpoint was begun and not finished: pages lie there that this one does not name. */
+    readonly torn: boolean,
+  ) {}
 
   /** Loads the index as of its last checkpoint. `absorb` of the log from `covered` on is the caller's. */
   static async load(kv: Deno.Kv, partitions: number, now: number): Promise<IdentityCheckpoint> {
     const root = (await kv.get<Root>(stateKeys.identityRoot())).value ??
       { seed: crypto.getRandomValues(new Uint32Array(1))[0], covered: new Array(partitions).fill(0), firstPage: 0, nextPage: 0 };
-    const hour = Math.floor(now / HOUR_MS), hours: number[] = [];
+    const hour = Math.floor(now / HOUR_MS), hours: number[] = [], counts: number[] = [];
     let ids: EventIds | null = null;
     for (let page = root.firstPage; page < root.nextPage; page++) {
       const { value } = await kv.get<Uint8Array>(stateKeys.identityPage(page));
       if (value === null) throw new GuardianError("corrupt", `Cannot load the identity index: page ${page} is missing`);
       const words = new Uint32Array(value.slice().buffer);
-      hours.push(words[0]);
+      // A page of an hour to come is of a clock that was ahead.
+      const written = Math.min(words[0], hour);
+      hours.push(written);
+      counts.push((words.length - 2) / 2);
       // The index reaches back as far as its oldest page that is young enough.
-      if (words[0] < hour - limits.eventIdsKeepHours) continue;
-      ids ??= new EventIds(hour, Math.min(hour, words[0]));
-      for (let at = 2; at < words.length; at += 2) ids.add({ high: words[at], low: words[at + 1] }, words[0]);
+      if (written < hour - limits.eventIdsKeepHours) continue;
+      ids ??= new EventIds(hour, written);
+      for (let at = 2; at < words.length; at += 2) ids.add({ high: words[at], low: words[at + 1] }, written);
     }
-    const checkpoint = new IdentityCheckpoint(kv, new IdentityIndex(partitions, root.seed, ids ?? new EventIds(hour)), root);
+    const torn = (await kv.get(stateKeys.identityPage(root.nextPage))).value !== null;
+    const checkpoint = new IdentityCheckpoint(kv, new IdentityIndex(partitions, root.seed, ids ?? new EventIds(hour)), root, torn);
     checkpoint.#pageHours = hours;
+    checkpoint.#pageIds = counts;
     return checkpoint;
   }
 
@@ -85,10 +100,17 @@ export class IdentityCheckpoint {
   async #write(covered: number[], { ids, sources, dropped }: Changes): Promise<void> {
     if (ids.count === 0 && sources.length === 0 && dropped.length === 0 && covered.every((end, p) => end === this.root.covered[p])) return;
     const root: Root = { ...this.root, covered };
-    const hours = this.#pageHours.slice();
-    for (const page of pagesOf(ids)) {
-      await commit(this.kv, { sets: [{ key: stateKeys.identityPage(root.nextPage++), value: new Uint8Array(page.buffer) }] });
-      hours.push(page[0]);
+    const hours = this.#pageHours.slice(), counts = this.#pageIds.slice();
+    const pages = pagesOf(ids);
+    for (let from = 0; from < pages.length; from += PAGES_PER_COMMIT) {
+      const some = pages.slice(from, from + PAGES_PER_COMMIT);
+      await commit(this.kv, {
+        sets: some.map((page) => ({ key: stateKeys.identityPage(root.nextPage++), value: new Uint8Array(page.buffer) })),
+      });
+      for (const page of some) {
+        hours.push(page[0]);
+        counts.push((page.length - 2) / 2);
+      }
     }
     for (let from = 0; from < sources.length; from += SOURCES_PER_COMMIT) {
       const some = sources.slice(from, from + SOURCES_PER_COMMIT);
@@ -104,12 +126,16 @@ export class IdentityCheckpoint {
     for (const source of dropped) this.#loaded.delete(source);
     await deleteAll(this.kv, dropped.map((source) => stateKeys.source(source)));
     const expired: Deno.KvKey[] = [];
-    while (expired.length < Math.min(hours.length, 500) && hours[expired.length] < this.index.ids.oldestHour) {
+    let kept = counts.reduce((sum, ids) => sum + ids, 0);
+    const isExpired = (page: number) => hours[page] < this.index.ids.oldestHour || kept - counts[page] >= limits.eventIdsMax;
+    while (expired.length < Math.min(hours.length, 500) && isExpired(expired.length)) {
+      kept -= counts[expired.length];
       expired.push(stateKeys.identityPage(root.firstPage++));
     }
     await commit(this.kv, { sets: [{ key: stateKeys.identityRoot(), value: root }], deletes: expired });
     this.root = root;
     this.#pageHours = hours.slice(expired.length);
+    this.#pageIds = counts.slice(expired.length);
   }
 }
 

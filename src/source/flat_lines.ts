@@ -1,8 +1,8 @@
 // Rows as NDJSON in the flat dialect, with all that an event can have: what a server takes, and what a file of events is made of.
 // What always holds: the same rows give the same bytes, and reading them gives the same rows.
 
-import type { EventColumns } from "../event/batch.ts";
-import { ABSENT, FIRST_WORD, idOut } from "../event/code.ts";
+import { columnText, type EventColumns } from "../event/batch.ts";
+import { ABSENT, FIRST_ID, FIRST_WORD, idOut } from "../event/code.ts";
 import { CLICK, kindNames, PURCHASE } from "../event/kind.ts";
 import { PRICE_UNITS } from "../event/price.ts";
 
@@ -25,7 +25,7 @@ export function flatLines(columns: EventColumns, time: TimeJson = (ms) => ms): s
       if (purchase.orderId[row] !== ABSENT) lines += `,"order_id":${json.id(purchase.orderId[row])}`;
       if (purchase.currency[row] !== ABSENT) lines += `,"currency":${json.id(purchase.currency[row])}`;
     }
-    if (identity !== null && identity.eventId[row] !== ABSENT) lines += `,"event_id":${json.id(identity.eventId[row])}`;
+    if (identity !== null && identity.eventId[row] !== ABSENT) lines += `,"event_id":${json.eventId(columns, row)}`;
     if (visitor !== null) {
       if (visitor.userId[row] !== ABSENT) lines += `,"user_id":${json.id(visitor.userId[row])}`;
       if (visitor.ip[row] !== ABSENT) lines += `,"ip":${json.text(visitor.ip[row])}`;
@@ -57,6 +57,12 @@ class WordJson {
     if (code < FIRST_WORD) return code;
     const place = code - FIRST_WORD;
     return this.#ids[place] ||= JSON.stringify(idOut(this.#words[place]));
+  }
+
+  /** As `id`, for the event id of a row, which has one. */
+  eventId(columns: EventColumns, row: number): string | number {
+    const { eventId } = columns.identity!, code = eventId[row];
+    return code < FIRST_ID ? this.id(code) : JSON.stringify(idOut(columnText(columns, eventId, row)!));
   }
 
   /** As `id`, for fields that take texts alone. */

@@ -1,8 +1,10 @@
 // Rows of an NDJSON file: one event in each line, or one transaction with several, read by the parser that reads requests.
+// Flat lines are read where they lie, as nearly all of a file are; whatever else there is goes through the whole parser.
 // What always holds: the same line gives the same rows here and there; lines are handed over many at a time, and no line can change what
 // becomes of another.
 
 import type { ColumnBuilder } from "../event/batch.ts";
+import { FlatScan } from "../event/flat_scan.ts";
 import { parseBody, type ParseOptions } from "../event/parse.ts";
 import type { Reject, RejectSink } from "../event/reject.ts";
 import { limits } from "../limits.ts";
@@ -11,7 +13,7 @@ import type { RowReader } from "./row_reader.ts";
 
 const OPEN = 123, CLOSE = 125, LF = 10, SPACE = 32, TAB = 9;
 
-/** Bytes and lines that go through the parser at a time. So few that the rows of one go beyond what was asked for by two thousand at most. */
+/** Bytes and lines that go through the parser at a time: one where flat lines were met, and more the longer there are none. So few that the rows of one go beyond what was asked for by two thousand at most. */
 const TAKEN_BYTES_MAX = 64 * 1024, TAKEN_LINES_MAX = 512;
 
 /** A replayed event may lie in the future, as it has its own lane of time. */
@@ -26,6 +28,10 @@ export class NdjsonReader implements RowReader {
   readonly #taken = new Uint8Array(TAKEN_BYTES_MAX + limits.lineBytesMax + 1);
   readonly #numbers: number[] = [];
   #bytes = 0;
+  #linesMax = 1;
+  /** Reads flat lines into `#flatInto`. */
+  #flat: FlatScan | null = null;
+  #flatInto: ColumnBuilder | null = null;
 
   /** scanned: whether the rows are only looked at, so that their event ids need not be in the columns. */
   constructor(lines: LineReader, report: RejectSink, scanned = false) {
@@ -37,7 +43,9 @@ export class NdjsonReader implements RowReader {
   fill(into: ColumnBuilder, rowsMax: number, rejectsMax = Infinity): boolean {
     const rejectedMax = this.rejected + rejectsMax;
     while (into.count < rowsMax && this.rejected < rejectedMax) {
-      const linesMax = Math.min(TAKEN_LINES_MAX, rowsMax - into.count, rejectedMax - this.rejected);
+      this.#linesMax = this.#takeFlat(into, rowsMax) ? 1 : Math.min(TAKEN_LINES_MAX, 2 * this.#linesMax);
+      if (into.count >= rowsMax) break;
+      const linesMax = Math.min(this.#linesMax, rowsMax - into.count, rejectedMax - this.rejected);
       let more = true;
       while (this.#numbers.length < linesMax && this.#bytes < TAKEN_BYTES_MAX && (more = this.#lines.next())) {
         if (!this.#lines.tooLong && this.#takeObject()) continue;
@@ -51,6 +59,24 @@ export class NdjsonReader implements RowReader {
       if (!more) return false;
     }
     return true;
+  }
+
+  /** Adds the events of flat lines, up to the first that is none or is not read to its end. Returns whether there was one. */
+  #takeFlat(into: ColumnBuilder, rowsMax: number): boolean {
+    if (into !== this.#flatInto) {
+      this.#flat = new FlatScan(into, this.#options);
+      this.#flatInto = into;
+    }
+    const lines = this.#lines, flat = this.#flat!, from = lines.at;
+    if (from === lines.end) return false;
+    const end = lines.bytes.lastIndexOf(LF, lines.end - 1) + 1, bytes = lines.bytes.subarray(0, end);
+    while (lines.at < end && into.count < rowsMax) {
+      const next = flat.takeLines(bytes, lines.at, rowsMax);
+      if (next < 0) break;
+      lines.line += flat.lines;
+      lines.at = next;
+    }
+    return lines.at > from;
   }
 
   /** Takes the line if it begins and ends as an object does: several such lines can be nothing but one object each. */

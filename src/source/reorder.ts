@@ -6,7 +6,7 @@ import { ColumnBuilder, type EventColumns, type IdentityColumns, type PurchaseCo
 import { countUntil, OrderScratch, timeOrder } from "./order.ts";
 import { sliced } from "./slice.ts";
 
-/** Words that the buffer's columns may gather before those in use are copied: what was given out shares them all. */
+/** Words and event ids that the buffer's columns may gather before those in use are copied: what was given out shares them all. */
 const WORDS_MAX = 131_072;
 
 /** Rows on their way into order, moved column by column. */
@@ -72,7 +72,7 @@ export class ReorderBuffer {
   /** Brings rows `ready` and on, in the order they have now, to the front. */
   #keep(order: Uint32Array | null, ready: number): void {
     const { rows } = this, { count } = rows;
-    if (rows.words.length > WORDS_MAX) {
+    if (rows.words.length + (rows.eventIds?.count ?? 0) > WORDS_MAX) {
       this.rows = copied(rows, order, ready, count, 2 * this.#pieceRows);
       return;
     }
@@ -147,6 +147,7 @@ export function gathered(
     visitor: visitor && pickGroup(visitor, rows, from, count, into.withVisitor()),
     identity: identity && pickGroup(identity, rows, from, count, into.withIdentity()),
     properties: properties && into.properties,
+    eventIds: columns.eventIds,
     ascii: columns.ascii,
   };
 }

@@ -7,7 +7,7 @@ type Column = Uint8Array | Uint32Array | Float64Array;
 /** Rows [from, to). What is changed in one is changed in the other. */
 export function sliced(columns: EventColumns, from: number, to: number): EventColumns {
   if (from === 0 && to === columns.count) return columns;
-  const { words, kind, eventTime, session, item, category, purchase, visitor, identity, properties, ascii } = columns;
+  const { words, kind, eventTime, session, item, category, purchase, visitor, identity, properties, eventIds, ascii } = columns;
   return {
     count: to - from,
     words,
@@ -20,6 +20,7 @@ export function sliced(columns: EventColumns, from: number, to: number): EventCo
     visitor: visitor && slicedGroup(visitor, from, to),
     identity: identity && slicedGroup(identity, from, to),
     properties: properties && properties.subarray(from, to),
+    eventIds,
     ascii,
   };
 }

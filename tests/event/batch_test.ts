@@ -23,8 +23,10 @@ function isCorrupt(error: unknown): boolean {
   return true;
 }
 
-function headOf({ control, lane, partition, words, count }: PendingBatch | EventBatch) {
-  return { control, lane, partition, words: [...words], count };
+/** Words and event ids together: words that only event ids are come back as event ids. */
+function headOf({ control, lane, partition, words, eventIds, count }: PendingBatch | EventBatch) {
+  const ids = Array.from({ length: eventIds?.count ?? 0 }, (_, place) => eventIds!.text(place));
+  return { control, lane, partition, texts: [...words, ...ids], count };
 }
 
 Deno.test("decode gives back what was encoded, for random batches with all groups", () => {
@@ -98,6 +100,8 @@ Deno.test("decode throws corrupt when the batch was never sealed", () => {
 Deno.test("decode throws newer_format when the version is one to come", () => {
   const bytes = sealed(markBatch("end_mark", "live", 0, TIME));
   bytes[0] = CODEC_VERSION + 1;
+  assert.throws(() => decode(bytes), isCorrupt, "a version that was not sealed is damage");
+  seal(bytes, 7, TIME);
   assert.throws(() => decode(bytes), (error) => error instanceof GuardianError && error.code === "newer_format");
 });
 

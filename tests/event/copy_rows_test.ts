@@ -15,7 +15,9 @@ function randomPlain(random: () => number, count: number, ids: boolean): ColumnB
   };
   for (let i = 0; i < count; i++) {
     const row = columns.push(Math.floor(random() * 3), 1_400_000_000_000 + i, text(50), text(9), text(5));
-    if (ids && random() < 0.8) columns.withIdentity().eventId[row] = columns.code(`id ${i}`);
+    if (ids && random() < 0.8) {
+      columns.withIdentity().eventId[row] = random() < 0.3 ? columns.code(`id ${i}`) : random() < 0.1 ? i : columns.eventIdCode(`ïd ${i}`);
+    }
   }
   if (ids) columns.withIdentity();
   return columns;

@@ -32,7 +32,8 @@ export function randomColumns(random: () => number, count: number, variety: numb
       const identity = columns.withIdentity();
       identity.source[row] = columns.code("source");
       identity.row[row] = i;
-      identity.eventId[row] = code();
+      const id = text();
+      identity.eventId[row] = random() < 0.6 ? columns.code(id) : columns.eventIdCode(id);
     }
     if (groups & 8 && random() < 0.7) columns.withProperties()[row] = code();
   }

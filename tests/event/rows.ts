@@ -1,7 +1,6 @@
 // Columns as plain rows, so that tests can say what they expect.
 
-import type { EventColumns } from "../../src/event/batch.ts";
-import { textOf } from "../../src/event/code.ts";
+import { columnText, type EventColumns } from "../../src/event/batch.ts";
 import { kindNames } from "../../src/event/kind.ts";
 
 export type Row = Record<string, string | number>;
@@ -23,7 +22,7 @@ export function rowsOf(columns: EventColumns): Row[] {
     };
     const found: Row = { kind: kindNames[columns.kind[row]], time: columns.eventTime[row] };
     for (const [name, column] of Object.entries(texts)) {
-      const text = column === undefined ? null : textOf(columns.words, column[row]);
+      const text = columnText(columns, column, row);
       if (text !== null) found[name] = text;
     }
     if (purchase && !isNaN(purchase.price[row])) found.price = purchase.price[row];

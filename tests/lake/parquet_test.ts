@@ -111,9 +111,19 @@ for (const [name, distinct] of [["come once each", Infinity], ["come twice", 2],
     const textOf = (row: number) =>
       `${row % 2 ? "é" : "e"}vent ${distinct === Infinity ? row : Math.floor(row / distinct)} ${"x".repeat(row % 90)}`;
     const given = (row: number) => distinct === Infinity ? 2_147_483_647 - row * 900 : Math.floor(row / distinct) * 900;
+    const idOf = (row: number) => {
+      if (row % 3 === 0 && row <= 15_000) return null;
+      return (row < 9000 ? row : Math.floor(row / 100)) % 3 === 0 ? String(row) : textOf(row);
+    };
     const path = await written(lab, 20_000, (columns, row) => {
       columns.push(0, START + row, given(row), row % 7 === 0 ? row : columns.code(textOf(row)), 1);
-      if (row % 3 > 0) columns.withIdentity().eventId[row % 4096] = columns.code(textOf(row));
+      const { eventId } = columns.withIdentity();
+      if (row % 13 === 0) columns.eventIdCode("of no row");
+      // As a word, as bytes, as an integer; stretches of each, and one by one.
+      const way = row < 9000 ? row % 3 : Math.floor(row / 100) % 3;
+      if (row % 3 > 0 || row > 15_000) {
+        eventId[row % 4096] = way === 0 ? row : way === 1 ? columns.code(textOf(row)) : columns.eventIdCode(textOf(row));
+      }
     });
     const rows = await lab.duck.rows(`SELECT session_id AS session, item_id AS item, event_id AS id FROM '${path}' ORDER BY _offset`);
     assert.deepEqual(
@@ -121,7 +131,7 @@ for (const [name, distinct] of [["come once each", Infinity], ["come twice", 2],
       Array.from({ length: 20_000 }, (_, row) => ({
         session: String(given(row)),
         item: row % 7 === 0 ? String(row) : textOf(row),
-        id: row % 3 > 0 ? textOf(row) : null,
+        id: idOf(row),
       })),
     );
   });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { ColumnBuilder, columnText } from "../../src/event/batch.ts";
 import { ABSENT, FIRST_WORD } from "../../src/event/code.ts";
-import { EventIds, hashEventId, hashEventIdOfInteger } from "../../src/log/event_ids.ts";
+import { IdTexts } from "../../src/event/id_texts.ts";
+import { EventIds, hashEventId, hashEventIdAt } from "../../src/log/event_ids.ts";
 import { IdentityIndex } from "../../src/log/identity.ts";
 import { decodeNotes, encodeNotes, KeysSeen } from "../../src/log/keys_seen.ts";
 import { murmur2, Partitioner, partitionOfText } from "../../src/log/partition.ts";
@@ -42,11 +43,22 @@ Deno.test("EventIds forgets an id when its hours have passed, and not before", (
 
 Deno.test("EventIds gives up its oldest hours when it holds too many, and says so", () => {
   const ids = new EventIds(0, 0, 1000, 24);
-  for (let hour = 0; hour < 4; hour++) for (let i = 0; i < 300; i++) ids.add(hash("s", `${hour}-${i}`), hour);
+  for (let hour = 0; hour < 5; hour++) for (let i = 0; i < 300; i++) ids.add(hash("s", `${hour}-${i}`), hour);
   assert.ok(ids.count <= 1000);
   assert.equal(ids.oldestHour, 1);
-  assert.ok(!ids.add(hash("s", "3-7"), 3), "young ids stay");
-  assert.ok(ids.add(hash("s", "0-7"), 3), "the oldest hour is gone");
+  assert.ok(!ids.add(hash("s", "4-7"), 4), "young ids stay");
+  assert.ok(ids.add(hash("s", "0-7"), 4), "the oldest hour is gone");
+});
+
+Deno.test("EventIds gives up no more than a few at a time when all that it holds came in one hour and the next one begins", () => {
+  const ids = new EventIds(0, 0, 1000, 24);
+  for (let i = 0; i < 1000; i++) ids.add(hash("s", `0-${i}`), 0);
+  for (let i = 0; i < 400; i++) {
+    ids.add(hash("s", `1-${i}`), 1);
+    assert.ok(ids.count >= 875, `${ids.count} are left once ${i + 1} of the next hour came`);
+  }
+  assert.ok(!ids.add(hash("s", "0-999"), 1), "what came last before the hour is remembered");
+  assert.equal(ids.oldestHour, 0);
 });
 
 Deno.test("hashEventId spreads alike ids over 64 bits without a meeting", () => {
@@ -134,14 +146,26 @@ Deno.test("IdentityIndex admits rows of a source together as it does one by one,
   }
 });
 
-Deno.test("hashEventIdOfInteger equals hashEventId of the text that spells the integer", () => {
+Deno.test("hashEventId of an integer equals that of the text that spells it", () => {
   const seed = crypto.getRandomValues(new Uint32Array(1))[0], next = random(seed);
   const integers = [0, 1, 9, 10, 99, 100, 2 ** 31 - 1, ...Array.from({ length: 5000 }, () => Math.floor(2 ** (31 * next())))];
   for (const integer of integers) {
     const id = `e-${Math.floor(next() * 1e9)}${"é".repeat(integer % 3)}`, of = { high: 0, low: 0 }, text = { high: 0, low: 0 };
-    hashEventIdOfInteger(seed, integer, id, of);
+    hashEventId(seed, integer, id, of);
     hashEventId(seed, String(integer), id, text);
     assert.deepEqual(of, text, `seed ${seed}: ${integer} and "${id}"`);
+  }
+});
+
+Deno.test("hashEventIdAt equals hashEventId of the text that the bytes are", () => {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0], next = random(seed), texts = new IdTexts(1);
+  for (let i = 0; i < 5000; i++) {
+    const id = i % 3 === 0 ? crypto.randomUUID() : `${next() < 0.3 ? "é😀" : "e"}-${"x".repeat(i % 30)}${i}`,
+      who = next() < 0.5 ? i : `s${i}é`;
+    const of = { high: 0, low: 0 }, text = { high: 0, low: 0 };
+    hashEventIdAt(seed, who, texts, texts.addText(id), of);
+    hashEventId(seed, who, id, text);
+    assert.deepEqual(of, text, `seed ${seed}: ${who} and "${id}"`);
   }
 });
 
@@ -162,7 +186,13 @@ Deno.test("IdentityIndex admits event ids together as it does one by one, and ta
     for (let row = 0; row < 400; row++) {
       const who = Math.floor(next() * 5), what = Math.floor(next() * 4000);
       columns.push(0, row, next() < 0.5 ? who : columns.code(`s${who}`), 1, 1);
-      const id = next() < 0.1 ? ABSENT : next() < 0.2 ? what : columns.eventIdCode(`id ${what}`);
+      const id = next() < 0.1
+        ? ABSENT
+        : next() < 0.2
+        ? what
+        : next() < 0.3
+        ? columns.code(`id ${what}`)
+        : columns.eventIdCode(`id ${what}`);
       columns.withIdentity().eventId[row] = id;
     }
     const rows = Uint32Array.from({ length: 400 }, (_, row) => row).filter(() => next() < 0.8), from = Math.floor(next() * 5);
