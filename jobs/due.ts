@@ -137,7 +137,9 @@ function dueOfLake(scene: Scene): Due | null {
 /** `rests`: a stale run is left for limits.jobStaleMs after its last try. */
 function reasonFor(scene: Scene, run: Run | undefined, rests: boolean): Reason | null {
   if (run === undefined) return "first";
-  if (run.state === "running") return run.tries < limits.jobTriesMax ? "interrupted" : null;
+  // Whoever has the lease records a run that lost its process as interrupted, before it asks here.
+  if (run.state === "running") return null;
+  if (run.state === "interrupted") return "interrupted";
   if (run.state === "waiting") return hasPassed(scene.now, run.ended ?? run.started, limits.jobRetryMs, run.retryAt) ? "retry" : null;
   if (rests && !hasPassed(scene.now, run.started, limits.jobStaleMs)) return null;
   return isStale(scene, run) && !isBeyondRecall(scene, run) ? "stale" : null;

@@ -7,6 +7,7 @@ import type { z } from "@hono/zod-openapi";
 import type { Clock } from "../src/clock.ts";
 import { ASIDE, exists } from "../src/lake/atomic_file.ts";
 import { Duck, literal, type Row } from "../src/lake/duckdb.ts";
+import { wrongWithResult } from "../src/lake/result_sums.ts";
 import { GuardianError } from "../src/errors.ts";
 import { limits } from "../src/limits.ts";
 import type { LogLine } from "../src/log_line.ts";
@@ -175,15 +176,19 @@ export class Desk {
     return aside;
   }
 
-  /** Puts the tables of the order's days in view. Throws `not_found` when one of them is not there. */
+  /** Puts the tables of the order's days in view. Throws `not_found` when one of them is not there, `corrupt` when it is damaged. */
   async showDays(): Promise<void> {
-    const { days, job } = this.order;
-    const files = (table: DayTable) => days.map((date) => ({ date, path: join(this.duck.lakeFolder, resultFile(table, date)) }));
-    for (const { date, path } of [...files("sessions"), ...files("items")]) {
+    const { days, job } = this.order, { lakeFolder } = this.duck;
+    const files = (table: DayTable) =>
+      days.map((date) => ({ date, file: resultFile(table, date), path: join(lakeFolder, resultFile(table, date)) }));
+    const mend = "run daily_metrics for it again";
+    for (const { date, file, path } of [...files("sessions"), ...files("items")]) {
+      this.goOn();
       if (!await exists(path)) {
-        const mend = "run daily_metrics for it again";
         throw new GuardianError("not_found", `Cannot run ${job}: the tables of ${date} are not in the lake folder; ${mend}`);
       }
+      const wrong = await wrongWithResult(this.context.kv, lakeFolder, file);
+      if (wrong !== null) throw new GuardianError("corrupt", `Cannot run ${job}: the table ${file} is damaged: ${wrong}; ${mend}`);
     }
     await this.show("sessions", files("sessions").map(({ path }) => path));
     await this.show("items", files("items").map(({ path }) => path));

@@ -5,7 +5,10 @@
 import { join } from "node:path";
 import { GuardianError, reasonOf } from "../src/errors.ts";
 import { placeFile } from "../src/lake/atomic_file.ts";
+import { whenFree } from "../src/lake/hold.ts";
+import { expectResult, forgetResult } from "../src/lake/result_sums.ts";
 import { limits } from "../src/limits.ts";
+import { isStorageFailure, storageFailing } from "../src/storage_failure.ts";
 import { traffics } from "../src/store/results.ts";
 import { dailyMetrics } from "./daily_metrics/mod.ts";
 import { type DayJob, type DayTable, Desk, type JobContext, type JobName, jobNames, type Outcome, resultFile } from "./job.ts";
@@ -51,8 +54,8 @@ export async function runJob(name: JobName, date: string, context: JobContext, o
     return await Desk.at(context, { job: name, date, zone, days }, signal, async (desk) => {
       const outcome = await job.run(desk);
       await context.beforeStep?.("place");
-      if (outcome.results.length === 0) await removeFiles(context.lakeFolder, job, date);
-      else for (const { aside, file } of desk.made) await placeFile(desk.duck.lakeFolder, aside, join(desk.duck.lakeFolder, file));
+      if (outcome.results.length === 0) await removeFiles(context, job, date);
+      else await placeFiles(desk);
       return { ...outcome, rows: countRows(outcome) };
     });
   } catch (cause) {
@@ -60,20 +63,35 @@ export async function runJob(name: JobName, date: string, context: JobContext, o
   }
 }
 
+/** All of them between two backups, of which none sees some new and some old. */
+function placeFiles(desk: Desk): Promise<void> {
+  const { lakeFolder } = desk.duck;
+  return whenFree(lakeFolder, "results", async () => {
+    const placed: (() => Promise<void>)[] = [];
+    for (const { aside, file } of desk.made) placed.push(await expectResult(desk.context.kv, aside, file));
+    for (const { aside, file } of desk.made) await placeFile(lakeFolder, aside, join(lakeFolder, file));
+    for (const tell of placed) await tell();
+  }, () => desk.goOn());
+}
+
 function countRows({ results }: Outcome): number {
   return results.reduce((sum, { rows }) => sum + traffics.reduce((sum, traffic) => sum + rows[traffic].length, 0), 0);
 }
 
 /** A day without a session has no tables, and keeps none of an earlier run. */
-export async function removeFiles(lakeFolder: string, job: DayJob, date: string): Promise<void> {
+export async function removeFiles({ kv, lakeFolder }: Pick<JobContext, "kv" | "lakeFolder">, job: DayJob, date: string): Promise<void> {
   const kept: DayTable[] = job.name === "daily_metrics" ? ["sessions", "items"] : [];
-  for (const table of [...kept, ...job.tables.map(({ name }) => name)]) {
-    try {
-      await Deno.remove(join(lakeFolder, resultFile(table, date)));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+  await whenFree(lakeFolder, "results", async () => {
+    for (const table of [...kept, ...job.tables.map(({ name }) => name)]) {
+      const file = resultFile(table, date);
+      await forgetResult(kv, file);
+      try {
+        await Deno.remove(join(lakeFolder, file));
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
     }
-  }
+  });
 }
 
 function failureOf(name: JobName, date: string, context: JobContext, cause: unknown): unknown {
@@ -81,5 +99,6 @@ function failureOf(name: JobName, date: string, context: JobContext, cause: unkn
   const reason = reasonOf(cause);
   const memory = /out of memory/i.test(reason);
   const why = memory ? `DuckDB ran out of its ${context.memoryMib ?? limits.jobMemoryMib} MiB and of room to spill: ${reason}` : reason;
-  return new GuardianError(memory ? "storage_failing" : "internal", `Cannot run ${name} for ${date}: ${why}`, { cause });
+  if (!memory && isStorageFailure(cause)) return storageFailing(`run ${name} for ${date}`, cause);
+  return new GuardianError("internal", `Cannot run ${name} for ${date}: ${why}`, { cause });
 }

@@ -6,6 +6,7 @@ import type { Clock } from "../src/clock.ts";
 import { GuardianError, reasonOf } from "../src/errors.ts";
 import { limits } from "../src/limits.ts";
 import type { LogLine } from "../src/log_line.ts";
+import { isStorageFailure } from "../src/storage_failure.ts";
 import { type ResultMeta, ResultStore, traffics } from "../src/store/results.ts";
 import { type Run, type RunBook, RunStore, type RunTrigger } from "../src/store/runs.ts";
 import {
@@ -148,6 +149,10 @@ export class Days {
     if (has !== undefined) {
       return { state: "finished", stale: run === undefined || !isDone(run) || isStale(scene, run), leftOut: has.leftOut, runs };
     }
+    if (run?.state === "succeeded") {
+      const why = "they were counted, and are no longer stored";
+      throw new GuardianError("corrupt", `Cannot show the figures of ${date}: ${why}; see verify, and run that day again`);
+    }
     const none = { stale: false, leftOut: [], runs };
     if (scene.now < this.#zone.spanOf(date).end) return { state: "future", ...none };
     const holds = this.#zone.hoursOf(date).some((hour) => scene.hours.has(hour));
@@ -163,7 +168,6 @@ export class Days {
   }
 
   async #runDue(): Promise<void> {
-    await this.#endDead();
     while (!this.#stopping.signal.aborted) {
       const next = due(await this.#scene());
       if (next === null) return;
@@ -214,7 +218,7 @@ export class Days {
     });
     try {
       if (needed.some((run) => run?.state === "skipped")) {
-        await removeFiles(this.context.lakeFolder, dayJobs[job], date);
+        await removeFiles(this.context, dayJobs[job], date);
         return await this.#succeed(begun, { results: [], rows: 0 }, needed[0]!);
       }
       const work = this.options.work ?? runJob;
@@ -266,15 +270,16 @@ export class Days {
     return run;
   }
 
-  /** Writes that a try failed, and when the next one comes. A try cut off by a stop does not count. */
+  /** Writes that a try failed, and when the next one comes. A try cut off by a stop, or by failing storage, does not count. */
   async #fail(begun: Run, error: unknown): Promise<Run> {
     const now = this.#clock.now();
     const stopped = error instanceof GuardianError && error.code === "shutting_down";
-    const more = stopped || begun.tries < limits.jobTriesMax;
+    const spared = stopped || isStorageFailure(error);
+    const more = spared || begun.tries < limits.jobTriesMax;
     const run: Run = {
       ...begun,
       state: more ? "waiting" : "failed",
-      tries: stopped ? begun.tries - 1 : begun.tries,
+      tries: spared ? begun.tries - 1 : begun.tries,
       ended: now,
       retryAt: more ? now + (stopped ? 0 : limits.jobRetryMs) : null,
       error: reasonOf(error),
@@ -292,11 +297,18 @@ export class Days {
     this.onRun?.(run);
   }
 
-  /** A run that is under way while the lease is here has lost its process; after the last try it has failed. */
+  /** A run that is under way when the lease comes here has lost its process; after the last try it has failed. */
   async #endDead(): Promise<void> {
-    for (const run of [...(await this.#scene()).runs.all()]) {
-      if (run.state !== "running" || run.tries < limits.jobTriesMax) continue;
-      await this.#fail(run, new Error(`Cannot finish ${run.job} for ${run.date}: the process ended in it, ${run.tries} times`));
+    for (const run of [...this.#book!.all()]) {
+      if (run.state !== "running") continue;
+      const { job, date, tries } = run, why = `Cannot finish ${job} for ${date}: the process ended in it`;
+      if (tries >= limits.jobTriesMax) {
+        await this.#fail(run, new Error(`${why}, ${tries} times`));
+        continue;
+      }
+      // Tried again at once: what ended the process is over, as this one runs.
+      await this.#end({ ...run, state: "interrupted", ended: this.#clock.now(), retryAt: null, error: `${why}; it is tried again` });
+      this.#logLine("warn", "day_job_interrupted", { job, date, tries });
     }
   }
 
@@ -370,7 +382,10 @@ export class Days {
     if (lease === null) return null;
     const renewing = setInterval(() => this.#lease.take().catch(() => {}), limits.jobLeaseMs / 3);
     try {
-      if (lease === "taken" || this.#book === null) this.#book = await this.runs.book();
+      if (lease === "taken" || this.#book === null) {
+        this.#book = await this.runs.book();
+        await this.#endDead();
+      }
       return await work();
     } catch (error) {
       this.#book = null; // what was written is not known

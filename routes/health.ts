@@ -2,6 +2,8 @@
 
 import { z } from "@hono/zod-openapi";
 import { reasonOf } from "../src/errors.ts";
+import { lastEnds } from "../src/folder.ts";
+import { startSteps } from "../src/recovery.ts";
 import { stateKeys } from "../src/store/keys.ts";
 import { VERSION } from "../src/version.ts";
 import { endpoint } from "../src/web/endpoint.ts";
@@ -23,8 +25,52 @@ const webhookSchema = z.object({
   next_try_at: z.string().nullable().describe("When a message that was not taken is tried again"),
 });
 
+const offset = count.describe("An offset of the log");
+const time = z.number().min(0);
+
+export const recoverySchema = z.object({
+  last_end: z.enum(lastEnds).describe(
+    "How the process before this one ended. stopped: in good order; crashed: without a word, as when it was killed or the power failed; new: " +
+      "the folder was made by this start; unknown: the folder was put here by hand, or by a program that did not tell",
+  ),
+  seconds: time.describe("How long the folder took to open"),
+  seconds_by_step: z.object(Object.fromEntries(startSteps.map((step) => [step, time])) as Record<(typeof startSteps)[number], typeof time>)
+    .describe("The same by step: opening the files, finishing the lake, loading stores, filling windows, loading ids"),
+  events_read_again: count.describe("Events read again to fill the windows that were open"),
+  batches_read_again: count.describe("Batches of the log that they lay in"),
+  partitions: z.array(z.object({ partition: count, read_from: offset, bookmark: offset, log_end: offset })).describe(
+    "By partition: the offset from which windows were filled, the bookmark up to which all effects were known to be stored, and the log's end",
+  ),
+  catch_up: z.object({
+    events: count.describe("Events behind the bookmarks when the server started"),
+    effects_passed_over: count.describe("Effects of them that had been stored before, and are not stored twice"),
+    seconds: time.nullable().describe("How long the engine took to catch up, beside requests; null while it does"),
+  }).describe("What the engine has to go over again behind its bookmarks"),
+  identity: z.object({
+    events_read_again: count,
+    batches_read_again: count,
+    checkpoint_torn: z.boolean().describe("A checkpoint was begun and not finished; the one before it was taken"),
+  }).describe("What was read again of the log, behind the checkpoint of the ids by which duplicates are told"),
+  lake: z.object({
+    flush_finished: z.object({ files: count, rows: count }).nullable().describe("A flush that was begun, and finished by this start"),
+    compaction_dropped: z.boolean().describe("A compaction was begun and not finished; the files that it was to replace serve on"),
+    unfinished_files_removed: count,
+    unlisted_files_moved: count.describe("Files that no manifest lists, moved to `lake/.orphans`"),
+    offsets_lost: count.describe("Offsets that the log no longer has and the lake never got; anything but 0 is a loss"),
+  }).describe("What was found unfinished in the lake"),
+  runs_interrupted: count.describe("Runs of day jobs in which a process had ended; they are run again"),
+}).openapi("Recovery");
+
 export const healthSchema = z.object({
-  status: z.enum(["ok", "failing", "stopping"]),
+  status: z.enum(["ok", "degraded", "failing", "stopping"]).describe(
+    "degraded: fit, but some of what is stored is damaged: it is named in `damage`, and left out of all answers",
+  ),
+  damage: z.object({
+    count,
+    pieces: z.array(
+      z.object({ what: z.string().describe("A file of the lake, offsets of the log, or a key of the store"), reason: z.string() }),
+    ),
+  }).describe("Stored data that was met damaged since the start; `verify` looks for all of it, and `verify --repair` rebuilds what it can"),
   database: z.enum(["ok", "failing"]).describe("Whether stored data can be read"),
   version: z.string(),
   uptime_s: z.number().describe("Seconds since the start"),
@@ -42,7 +88,7 @@ export const healthSchema = z.object({
     open_panes: count,
     live_watermark: z.string().nullable(),
   })),
-  recovery: z.object({ events_read_again: count, seconds: z.number() }).describe("What the last start had to read again"),
+  recovery: recoverySchema.describe("What this start found, what it did about it, and how long that took"),
   webhook: webhookSchema.nullable().describe(
     "The sender of confirmed anomalies; null when no webhook is set. Whatever it is, the server is fit",
   ),
@@ -59,7 +105,7 @@ async function healthOf({ guardian, clock, startedAt, draining }: Service): Prom
     database,
     version: VERSION,
     uptime_s: Math.round(clock.monotonic() - startedAt) / 1000,
-    recovery: { ...recovery, seconds: Math.round(recovery.seconds * 1000) / 1000 },
+    recovery: { ...recovery, partitions: [...recovery.partitions] },
     ...rest,
   };
 }
@@ -69,7 +115,7 @@ export const health = endpoint({
   path: "/health",
   tag: "About",
   summary: "How it is, part by part",
-  description: "Each part's state, how far the readers of the log are behind it, and what the last start had to recover.",
+  description: "Each part's state, how far the readers of the log are behind it, and what this start found and recovered.",
   answers: {
     200: { means: "Fit", schema: healthSchema },
     503: { means: "Not fit, or stopping; the same body says what is wrong", schema: healthSchema },
@@ -79,7 +125,7 @@ export const health = endpoint({
   whileDraining: true,
   handle: async ({ c, service }) => {
     const answer = await healthOf(service);
-    return c.json(answer, answer.status === "ok" ? 200 : 503);
+    return c.json(answer, answer.status === "ok" || answer.status === "degraded" ? 200 : 503);
   },
 });
 
@@ -116,6 +162,6 @@ export const ready = endpoint({
   whileDraining: true,
   handle: async ({ c, service }) => {
     const { status } = await healthOf(service);
-    return status === "ok" ? c.json({ status: "ready" }) : c.json({ status: "not_ready" }, 503);
+    return status === "ok" || status === "degraded" ? c.json({ status: "ready" }) : c.json({ status: "not_ready" }, 503);
   },
 });

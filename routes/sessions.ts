@@ -102,7 +102,7 @@ const eventsSchema = z.object({
   until: z.string().describe("Events before this time were looked for"),
   events: z.array(eventSchema).describe("Oldest first"),
   complete: z.boolean().describe("False when there are more in that time than `limit`, or when files of that time are left out"),
-  left_out: z.array(z.string()).describe("Files of the lake that are damaged or missing; see verify"),
+  left_out: z.array(z.string()).describe("Files of the lake, and offsets of the log, that are damaged or missing; see verify"),
 }).openapi("SessionEvents");
 type EventsOut = z.infer<typeof eventsSchema>;
 
@@ -149,9 +149,9 @@ export const sessionEvents = endpoint({
   problems: ["overloaded", "storage_failing"],
   handle: async ({ c, service, path: { session_id: session }, query }) => {
     const { since, until } = await timeOf(service, session, query);
-    const { state: kv, duck, log } = service.guardian;
+    const { state: kv, duck, log, whole } = service.guardian;
     const asked = { session, since, until, limit: query.limit };
-    const { events, more, leftOut } = await reads.take(service, () => readSessionEvents({ kv, duck, log }, asked));
+    const { events, more, leftOut } = await reads.take(service, () => readSessionEvents({ kv, duck, log, whole }, asked));
     const answer: EventsOut = {
       session_id: idOut(session),
       since: formatTimestamp(since),

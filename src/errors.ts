@@ -68,3 +68,8 @@ export class GuardianError extends Error {
 export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** Whether an error says that stored bytes are damaged, and not that storage does not answer. */
+export function isDamage(failure: unknown): boolean {
+  return failure instanceof GuardianError && failure.code === "corrupt";
+}

@@ -2,6 +2,7 @@
 // that nothing is left half done. It knows nothing of HTTP or of the command line.
 
 import type { Clock } from "./clock.ts";
+import { Damage, type Damaged } from "./damage.ts";
 import { GuardianError, reasonOf } from "./errors.ts";
 import { CLICK, kindNames, PURCHASE } from "./event/kind.ts";
 import { EngineRunner } from "./engine/runner.ts";
@@ -11,19 +12,27 @@ import { Archiver } from "./lake/archiver.ts";
 import { compactLake, deleteRetired } from "./lake/compact.ts";
 import { Duck } from "./lake/duckdb.ts";
 import { readRoot } from "./lake/manifest.ts";
+import { WholeFiles } from "./lake/whole.ts";
 import type { Progress } from "./log/log.ts";
 import { LiveShop } from "./live/shop.ts";
 import { defaultRetention, KvLog, type Retention } from "./log/kv_log.ts";
+import { type LostOffsets, lostOffsets } from "./log/lost.ts";
 import { limits } from "./limits.ts";
 import type { LogLine } from "./log_line.ts";
+import { type Recovery, recoveryFields, recoveryOf, seconds } from "./recovery.ts";
 import { targetDigest, type WebhookHealth, WebhookSender, type WebhookTarget } from "./notify/webhook.ts";
 import { Intake } from "./source/intake.ts";
+import { mendOf, storageFailing } from "./storage_failure.ts";
 import { AnomalyStore } from "./store/anomalies.ts";
 import { DeadLetterStore } from "./store/dead_letters.ts";
 import { FeedbackStore } from "./store/feedback.ts";
 import { LateEventStore } from "./store/late_events.ts";
 import { Outbox } from "./store/outbox.ts";
 import { ResultStore } from "./store/results.ts";
+import { assertTogether } from "./together.ts";
+import { keyText, sealedKv } from "./store/sealed.ts";
+import { RunStore } from "./store/runs.ts";
+import { tellingKv } from "./store/telling_kv.ts";
 
 export interface GuardianOptions {
   readonly data: string;
@@ -38,6 +47,8 @@ export interface GuardianOptions {
   /** How long live events may wait to share a commit, ms. */
   readonly lingerMs?: number;
   readonly retention?: Retention;
+  /** Between two rounds of compaction and of clearing away what is too old or too much, s. */
+  readonly sweepEveryS?: number;
   /** Where confirmed anomalies of the live lane are sent; null or left out: nowhere. */
   readonly webhook?: WebhookTarget | null;
 }
@@ -46,7 +57,7 @@ export interface GuardianOptions {
 const DRAIN_MS = 60_000;
 const TICK_MS = 1_000;
 const TRIM_TICKS = 10;
-const SWEEP_TICKS = 60;
+const SWEEP_EVERY_S = 60;
 
 /** State of one part in `/health`: fit, or why not. */
 export type PartState = { readonly status: "ok" } | { readonly status: "failing"; readonly reason: string };
@@ -76,6 +87,14 @@ export class Guardian {
     readonly lateEvents: LateEventStore,
     readonly feedback: FeedbackStore,
     readonly webhook: WebhookSender | null,
+    /** What the start found and did. */
+    private recovered: Recovery,
+    /** Stored data that was met damaged. */
+    readonly damage: Damage,
+    /** Part files that were found whole. */
+    readonly whole: WholeFiles,
+    /** The file that the log lies in. */
+    readonly logFile: Deno.Kv,
   ) {
     this.#idle = new IdleMarks(
       {
@@ -94,19 +113,26 @@ export class Guardian {
   /** Takes the folder and brings everything to where it was. Throws what Folder.take throws, `corrupt` and `storage_failing`. */
   static async open(options: GuardianOptions): Promise<Guardian> {
     const { data, clock, logLine } = options;
+    const began = clock.monotonic();
     const folder = await Folder.take(data, options.partitions, options.make);
     const opened: { close(): void }[] = [{ close: () => folder.release() }];
     try {
-      const started = clock.monotonic();
-      const logFile = await openKv(paths.log(data));
+      const damage = new Damage(logLine);
+      const whole = new WholeFiles(clock, (file, wrong) => wrong === null ? damage.mended(file) : damage.tell(file, wrong));
+      const logFile = await openKv(paths.log(data), damage);
       opened.push(logFile);
-      const state = await openKv(paths.state(data));
+      const state = await openKv(paths.state(data), damage);
       opened.push(state);
-      const log = await KvLog.open(logFile, folder.partitions, clock, options.retention ?? defaultRetention);
+      const onLost = (lost: LostOffsets) => damage.tell(lostOffsets(lost), lost.reason);
+      const log = await KvLog.open(logFile, folder.partitions, clock, options.retention ?? defaultRetention, onLost);
+      await assertTogether(log, state, paths.lake(data));
       const duck = await Duck.open({ lakeFolder: paths.lake(data), name: "archiver" });
       opened.push(duck);
+      const files = clock.monotonic();
       const archiver = new Archiver({ log, kv: state, duck, clock, logLine, intervalMs: options.archiveIntervalMs });
       await archiver.recover();
+      const lake = clock.monotonic();
+      const runsInterrupted = await new RunStore(state).interrupted();
       const target = options.webhook ?? null;
       const outbox = target && await Outbox.open(state, { clock, logLine, target: targetDigest(target) });
       const anomalies = await AnomalyStore.open(state, clock, limits.anomaliesMax, outbox);
@@ -114,14 +140,22 @@ export class Guardian {
       anomalies.verdictOf = (session) => feedback.verdictOf(session);
       const lateEvents = await LateEventStore.open(state);
       const deadLetters = await DeadLetterStore.open(state, clock);
+      const stores = clock.monotonic();
       const engine = await EngineRunner.open(log, state, anomalies, lateEvents, clock, logLine);
+      const windows = clock.monotonic();
       const readers: Progress[] = [engine, archiver];
       const intake = await Intake.open(log, state, clock, readers, logLine, options.lingerMs);
       const webhook = target && outbox && new WebhookSender({ target, outbox, anomalies, clock, logLine });
-      logLine("info", "recovered", {
-        events_read_again: engine.recovery.events,
-        seconds: Math.round(clock.monotonic() - started) / 1000,
+      const recovery = recoveryOf({
+        lastEnd: folder.lastEnd,
+        engine: engine.recovery,
+        intake: intake.recovery,
+        lake: archiver.recovery,
+        runsInterrupted,
+        began,
+        ended: { files, lake, stores, engine: windows, identity: clock.monotonic() },
       });
+      logLine("info", "recovered", recoveryFields(recovery));
       return new Guardian(
         options,
         folder,
@@ -136,12 +170,15 @@ export class Guardian {
         lateEvents,
         feedback,
         webhook,
+        recovery,
+        damage,
+        whole,
+        logFile,
       );
     } catch (failure) {
       for (const part of opened.reverse()) part.close();
       if (failure instanceof GuardianError) throw failure;
-      const why = `${reasonOf(failure)}; see whether there is room on the disk, and whether its files may be written`;
-      throw new GuardianError("storage_failing", `Cannot open the data folder "${data}": ${why}`, { cause: failure });
+      throw storageFailing(`open the data folder "${data}"`, failure);
     }
   }
 
@@ -155,8 +192,31 @@ export class Guardian {
       });
     this.#loops = [watched("engine", this.engine.run(signal)), watched("archiver", this.archiver.run(signal))];
     if (shown) this.#loops.push(this.shop.run(signal));
+    this.#loops.push(this.#tellCaughtUp());
     this.webhook?.start();
     this.#timer = setInterval(() => this.#ticking ??= this.#tick().finally(() => this.#ticking = null), TICK_MS);
+  }
+
+  /** Tells once the engine has gone over what lay behind its bookmarks at the start. */
+  async #tellCaughtUp(): Promise<void> {
+    const { clock, logLine } = this.options;
+    const began = clock.monotonic();
+    try {
+      await this.caughtUp();
+    } catch {
+      return; // the engine has stopped, and said why
+    }
+    if (this.#stopping.signal.aborted) return;
+    const caughtUp = { ...this.recovery.catch_up, seconds: seconds(clock.monotonic() - began) };
+    this.recovered = { ...this.recovered, catch_up: caughtUp };
+    if (caughtUp.events > 0) logLine("info", "caught_up", caughtUp);
+  }
+
+  /** What the start found and did, and how the engine is catching up. */
+  get recovery(): Recovery {
+    const { catch_up } = this.recovered;
+    if (catch_up.seconds !== null) return this.recovered;
+    return { ...this.recovered, catch_up: { ...catch_up, effects_passed_over: this.anomalies.passedOver } };
   }
 
   async #tick(): Promise<void> {
@@ -165,7 +225,7 @@ export class Guardian {
       await this.#idle.tick();
       await this.intake.checkpoint();
       if (this.#ticks % TRIM_TICKS === 0) await this.trim();
-      if (this.#ticks % SWEEP_TICKS === 0) await this.#sweep();
+      if (this.#ticks % (this.options.sweepEveryS ?? SWEEP_EVERY_S) === 0) await this.#sweep();
     } catch (failure) {
       if (this.#stopping.signal.aborted) return;
       this.options.logLine("error", "housekeeping_failed", { reason: reasonOf(failure) });
@@ -240,17 +300,23 @@ export class Guardian {
     this.log.close();
     this.state.close();
     this.duck.close();
-    this.folder.release();
+    try {
+      await this.folder.giveBack();
+    } catch (failure) {
+      this.options.logLine("warn", "stop_not_noted", { reason: reasonOf(failure) });
+    }
   }
 
   /** Each part's state, and the figures that tell how far the readers are. */
   health(): {
-    status: "ok" | "failing";
+    /** degraded: fit, but some of what is stored is damaged and left out. */
+    status: "ok" | "degraded" | "failing";
+    damage: { count: number; pieces: Damaged[] };
     parts: Record<"log" | "engine" | "archiver", PartState>;
     lag_events: { engine: number; archiver: number };
     identity: { event_ids: number; span_hours: number; idempotency_keys: number };
     engine: ReturnType<EngineRunner["report"]>;
-    recovery: { events_read_again: number; seconds: number };
+    recovery: Recovery;
     webhook: WebhookHealth | null;
   } {
     const of = (reason: string | null): PartState => reason === null ? { status: "ok" } : { status: "failing", reason };
@@ -262,12 +328,13 @@ export class Guardian {
     const behind = (reader: Progress) =>
       Array.from({ length: this.log.partitions }, (_, p) => this.log.end(p) - reader.position(p)).reduce((sum, lag) => sum + lag, 0);
     return {
-      status: Object.values(parts).every(({ status }) => status === "ok") ? "ok" : "failing",
+      status: !Object.values(parts).every(({ status }) => status === "ok") ? "failing" : this.damage.count > 0 ? "degraded" : "ok",
+      damage: { count: this.damage.count, pieces: this.damage.list },
       parts,
       lag_events: { engine: behind(this.engine), archiver: behind(this.archiver) },
       identity: this.intake.identities,
       engine: this.engine.report(),
-      recovery: { events_read_again: this.engine.recovery.events, seconds: this.engine.recovery.seconds },
+      recovery: this.recovery,
       // A receiver that is down is no fault of this server: it stays fit.
       webhook: this.webhook?.health() ?? null,
     };
@@ -294,10 +361,10 @@ export class Guardian {
   }
 }
 
-async function openKv(path: string): Promise<Deno.Kv> {
+async function openKv(path: string, damage: Damage): Promise<Deno.Kv> {
   try {
-    return await Deno.openKv(path);
+    return sealedKv(tellingKv(await Deno.openKv(path)), (key, reason) => damage.tell(keyText(key), reason));
   } catch (cause) {
-    throw new GuardianError("folder_unusable", `Cannot open "${path}": ${reasonOf(cause)}`, { cause });
+    throw new GuardianError("folder_unusable", `Cannot open "${path}": ${reasonOf(cause)}; ${mendOf(reasonOf(cause))}`, { cause });
   }
 }

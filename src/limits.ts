@@ -42,6 +42,8 @@ export const limits = {
   /** Time in which the next piece of a body has to come, and all of it, ms. Slower: 408. */
   bodyStallMs: 15_000,
   bodyReadMs: 120_000,
+  /** Time that a body may take while all places for requests are taken, ms. Longer: the oldest one makes way for others, with 408. */
+  bodyMakesWayMs: 5_000,
   /** Characters of an Idempotency-Key. Longer: 400. */
   idempotencyKeyCharsMax: 255,
   /** Requests whose bodies are read or wait for the log at one time. More: 429 with Retry-After. */
@@ -63,7 +65,12 @@ export const limits = {
   /** Dead letters kept in all, and their age in days. The oldest go first. */
   deadLettersMax: 10_000,
   deadLettersKeepDays: 30,
-  /** Late events kept, the oldest go first; the lake has them all. */
+  /**
+   * Sources and requests with a key whose refused lines are counted, so that those which are sent again are not kept twice. Beyond: the
+   * oldest are forgotten within a minute.
+   */
+  deadLetterSourcesMax: 100_000,
+  /** Late events kept, and less than a page of 64 more: the oldest go first, page by page; the lake has them all. */
   lateEventsMax: 10_000,
 
   // Batches and the log
@@ -135,7 +142,7 @@ export const limits = {
   /** Changes of anomalies in one commit: two to four kilobytes each. */
   anomaliesPerCommitMax: 160,
 
-  /** Effects of the engine that wait to be stored: some kilobytes each. Beyond: the engine waits for storage. */
+  /** Effects of the engine that wait to be stored: some kilobytes each. Beyond, by those of one batch at the most: it waits for storage. */
   effectsWaitingMax: 1024,
 
   // What people say of sessions
@@ -180,6 +187,16 @@ export const limits = {
   duckdbMemoryMib: 512,
   duckdbThreadsMax: 2,
 
+  // Backups
+  /** Looks for a moment at which one KV file does not change while the other is opened: nearly always one of the first. More: no backup. */
+  momentTriesMax: 10_000,
+  /** Files of the lake that a backup copies, or a restore puts back, at a time: while one is synced the next one is read. */
+  backupFilesAtOnce: 4,
+  /** Bytes of a KV file that a backup copies at a time, before it tells how far it is. */
+  backupSliceBytes: 8 * MIB,
+  /** Longest wait for files of the lake that another process holds still, ms. More: a job fails, and is tried again; a backup gives up. */
+  holdWaitMs: 60_000,
+
   // Day jobs
   /**
    * Rows of `popular_items` by revenue, by clicks and by purchases each (up to three times as many in one result), of `categories` and of
@@ -210,6 +227,17 @@ export const limits = {
   sessionRowsAtOnceMax: 33_554_432,
   /** Rows that are read ahead while sessions are counted: 16 MB, and as much again under way. One file that has more is read whole. */
   sessionRowsReadMax: 2_000_000,
+
+  // Damage
+  /** Damaged pieces of stored data that `/health` names. More: they are counted, and each has its line in the log of the process. */
+  damageToldMax: 100,
+  /** Damaged pieces that are counted and logged, each once. More: neither; `verify` names them all. */
+  damageCountedMax: 10_000,
+  /** Part files whose sums were found right, and how long that is believed while size and times of a file stay the same, ms. More, or longer: it is read again. */
+  wholeFilesMax: 20_000,
+  wholeBelievedMs: 60 * 60_000,
+  /** Sums kept of one file of day jobs: its own and those of tries that ended before they had put theirs in place. More: the oldest goes. */
+  resultSumsMax: 4,
 
   // Reading
   /** Rows in one page of a list, by default and at the most. Above: 400. */

@@ -10,6 +10,7 @@ import { GuardianError, reasonOf } from "../errors.ts";
 import { Folder, FOLDER_FORMAT, type Owner, ownerOf, paths } from "../folder.ts";
 import { allParts, readManifest } from "../lake/manifest.ts";
 import { KvLog } from "../log/kv_log.ts";
+import { sealedKv } from "../store/sealed.ts";
 import { headersFor } from "./remote.ts";
 import type { Shell } from "./shell.ts";
 import { counted } from "./words.ts";
@@ -256,9 +257,9 @@ async function checkStored(patient: Patient): Promise<Finding[]> {
   const folder = await Folder.take(data, 1, false);
   const opened: { close(): void }[] = [{ close: () => folder.release() }];
   try {
-    const logFile = await Deno.openKv(paths.log(data));
+    const logFile = sealedKv(await Deno.openKv(paths.log(data)));
     opened.push(logFile);
-    const state = await Deno.openKv(paths.state(data));
+    const state = sealedKv(await Deno.openKv(paths.state(data)));
     opened.push(state);
     const log = await KvLog.open(logFile, folder.partitions, clock);
     const { findings, newestArrival } = await checkLog(log);
@@ -277,6 +278,8 @@ async function checkLog(log: KvLog): Promise<{ findings: Finding[]; newestArriva
     if (end === log.start(p)) continue;
     try {
       const batches = await log.read(p, end - 1);
+      const damaged = batches.find(({ control }) => control === "lost");
+      if (damaged !== undefined) throw new Error(`${damaged.count} of them are damaged; verify tells which`);
       for (const { arrival } of batches) newestArrival = Math.max(newestArrival ?? 0, arrival);
     } catch (thrown) {
       const says = `The newest events of partition ${p} cannot be read: ${reasonOf(thrown)}`;

@@ -15,6 +15,7 @@ import {
 import { GuardianError, reasonOf } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import { anomaliesCommand } from "./anomalies.ts";
+import { backupCommand } from "./backup.ts";
 import { exportCommand, type ExportFlags } from "./export.ts";
 import { backfillCommand, listCommand, runCommand, runsCommand } from "./jobs.ts";
 import { metricsCommand } from "./metrics.ts";
@@ -23,6 +24,7 @@ import { doctorCommand } from "./doctor.ts";
 import { generateCommand, type GenerateFlags } from "./generate.ts";
 import { replayCommand, type ReplayFlags } from "./replay.ts";
 import { resetCommand } from "./reset.ts";
+import { restoreCommand, type RestoreFlags } from "./restore.ts";
 import { scanCommand } from "./scan.ts";
 import { serveCommand } from "./serve.ts";
 import type { Shell } from "./shell.ts";
@@ -169,7 +171,7 @@ function programFor(shell: Shell, exit: (code: number) => void): Command {
     .option("--limit <N>", "How many at the most", "20")
     .option("--job <NAME>", "Of this job alone")
     .option("--date <DATE>", "Of this day alone")
-    .option("--state <STATE>", "In this state alone: waiting, running, succeeded, failed, skipped")
+    .option("--state <STATE>", "In this state alone: waiting, running, succeeded, failed, interrupted, skipped")
     .option(...json)
     .action(async (flags: Flags & { json?: true }) => exit(await runsCommand(flags, load(flags), shell)));
   command("metrics <DATE>", "The figures of a day", ofDays)
@@ -186,10 +188,19 @@ function programFor(shell: Shell, exit: (code: number) => void): Command {
         .default("parquet"),
     )
     .requiredOption("--out <FILE>", "Where to write it; - is stdout")
+    .option("--json", "For scripts: a last line that tells what was written as JSON")
     .action(async (table: string, flags: Flags & ExportFlags) => exit(await exportCommand(table, flags, load(flags), shell)));
-  command("verify", "Check every file of the lake against its sum and the manifest", ["data", "logLevel"])
+  command("verify", "Check the lake, the log and the store against their checksums", ["data", "logLevel"])
+    .option("--repair", "Rebuild what can be rebuilt; damaged files are moved aside, never deleted")
     .option(...json)
-    .action(async (flags: Flags & { json?: true }) => exit(await verifyCommand(flags.json ?? false, load(flags), shell)));
+    .action(async (flags: Flags & { json?: true; repair?: true }) => exit(await verifyCommand(flags, load(flags), shell)));
+  command("backup <DIR>", "Copy a data folder as it is at one moment to a new folder; the server goes on meanwhile", ["data", "logLevel"])
+    .option(...json)
+    .action(async (dir: string, flags: Flags & { json?: true }) => exit(await backupCommand(dir, flags.json ?? false, load(flags), shell)));
+  command("restore <DIR>", "Make a data folder of a backup, where there is none yet", ["data", "logLevel"])
+    .option("--leave-out-damaged", "Leave out files of the lake that are damaged in the backup, instead of refusing it")
+    .option(...json)
+    .action(async (dir: string, flags: Flags & RestoreFlags) => exit(await restoreCommand(dir, flags, load(flags), shell)));
   command("reset", "Delete everything in a data folder; asks first", ["data", "logLevel"])
     .option("--yes", "Do not ask")
     .action(async (flags: Flags & { yes?: true }) => exit(await resetCommand(flags.yes ?? false, load(flags), shell)));

@@ -1,6 +1,6 @@
 // A running server, as commands ask it.
 
-import { GuardianError, reasonOf } from "../errors.ts";
+import { errorCodes, GuardianError, reasonOf } from "../errors.ts";
 
 export interface Remote {
   readonly url: string;
@@ -25,15 +25,16 @@ export async function askServer(remote: Remote, method: "GET" | "POST", path: st
   return await answered(response, `the server at ${base}`);
 }
 
-/** An answer that is no problem. `who`: the server, or null for this process. Throws `unauthorized`, or `not_found` and `bad_request` with what was said. */
+/** An answer that is no problem. `who`: the server, or null for this process. Throws `unauthorized`, or the problem's own code with what was said. */
 export async function answered(response: Response, who: string | null): Promise<Response> {
   if (response.ok) return response;
-  const problem = await response.json().catch(() => null) as { detail?: string } | null;
+  const problem = await response.json().catch(() => null) as { detail?: string; code?: string } | null;
   const said = problem?.detail ?? `status ${response.status}`;
   if (response.status === 401) {
     throw new GuardianError("unauthorized", `Cannot ask ${who}: it wants a token; set GUARDIAN_TOKEN to the one that it has`);
   }
-  const code = response.status === 404 ? "not_found" : "bad_request";
+  const told = errorCodes.find((known) => known === problem?.code);
+  const code = told ?? (response.status === 404 ? "not_found" : "bad_request");
   throw new GuardianError(code, who === null ? said : `Cannot ask ${who}: it answered: ${said}`);
 }
 

@@ -13,6 +13,7 @@ import { Admission } from "../web/admission.ts";
 import { makeApp } from "../web/app.ts";
 import { SampleSite, type SampleState } from "../web/sample_site.ts";
 import { makeService, type Service, type ServiceOptions } from "../web/service.ts";
+import { Listening } from "./listening.ts";
 import { type Shell, sleep } from "./shell.ts";
 
 const HOUR_MS = 3_600_000, MIB = 2 ** 20;
@@ -46,13 +47,13 @@ export async function serveCommand(settings: Settings, shell: Shell, beginSample
     const service: Service = makeService({ guardian, days, sample, ...around });
     const closing = new AbortController(), ticking = new AbortController();
     const server = listen(settings, service, closing.signal);
-    await guardian.folder.tell(urlOf(reachable(settings.host), server.addr.port));
+    await guardian.folder.tell(urlOf(reachable(settings.host), server.port));
     const stopped = toldToStop(shell);
     tickEveryMinute([days, sample], ticking.signal);
     let told = false;
     stopped.then(() => told = true);
     if (sample !== undefined) await beginSample!(sample, stopped);
-    if (!told) shell.out(`listening on ${urlOf(settings.host, server.addr.port)}`);
+    if (!told) shell.out(`listening on ${urlOf(settings.host, server.port)}`);
     const signal = await stopped;
     logLine("info", "stopping", { signal });
     service.draining = true;
@@ -64,7 +65,7 @@ export async function serveCommand(settings: Settings, shell: Shell, beginSample
     await drain(service);
     // What is left are answers on their way, and connections that nobody uses.
     const timer = setTimeout(() => closing.abort(), CLOSE_MS);
-    await Promise.race([server.shutdown(), server.finished]);
+    await server.shutdown();
     clearTimeout(timer);
   } finally {
     await Promise.all([days?.close(), sample?.close()]);
@@ -120,10 +121,12 @@ function tickEveryMinute(all: readonly ({ tick(): unknown } | undefined)[], sign
   tick();
 }
 
-function listen(settings: Settings, service: Service, signal: AbortSignal): Deno.HttpServer<Deno.NetAddr> {
+function listen(settings: Settings, service: Service, signal: AbortSignal): Listening {
   const app = makeApp(service, endpoints);
   const options = { signal, onListen: () => {}, automaticCompression: true };
-  return onAddress(settings, (address) => Deno.serve({ ...address, ...options }, (request) => app.fetch(request)));
+  const serve = (port = settings.port) =>
+    onAddress({ ...settings, port }, (address) => Deno.serve({ ...address, ...options }, (request) => app.fetch(request)));
+  return new Listening(serve, service.logLine);
 }
 
 /** Does something with the address of the settings. Throws `port_in_use`, `invalid_setting`. */

@@ -15,6 +15,15 @@ export function counted(count: number, one: string, several = `${one}s`): string
   return `${grouped(count)} ${count === 1 ? one : several}`;
 }
 
+/** `512 bytes`, `1.5 MB`: as disks are sold, to two digits or more. */
+export function sized(bytes: number): string {
+  const units = ["kB", "MB", "GB", "TB"];
+  let size = bytes / 1000, unit = 0;
+  if (size < 1) return counted(Math.round(bytes), "byte");
+  for (; size >= 999.5 && unit < units.length - 1; unit++) size /= 1000;
+  return `${size < 9.95 ? size.toFixed(1) : grouped(Math.round(size))} ${units[unit]}`;
+}
+
 /** An anomaly on one line. */
 export function anomalyLine({ window_start, anomaly_type, session_id, status, severity, reason }: Anomaly): string {
   const session = JSON.stringify(session_id);

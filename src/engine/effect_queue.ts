@@ -38,6 +38,11 @@ export class EffectQueue {
     return this.#stored[partition];
   }
 
+  /** Effects that wait while others are being stored. */
+  get waiting(): number {
+    return this.#count;
+  }
+
   /** Takes what steps up to `position` have caused, be it nothing. Once the signal aborts, what storage refuses is not tried again. */
   add(partition: number, position: number, { anomalies, late }: Effects, signal?: AbortSignal): void {
     const count = anomalies.length + late.length, before = this.#waiting.get(partition);

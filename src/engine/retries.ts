@@ -24,8 +24,21 @@ export class Retries {
         this.failing = reasonOf(failure);
         this.logLine("error", "engine_storage_failing", { reason: this.failing, tries });
         if (signal?.aborted) throw failure;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]));
+        await wait(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)], signal);
       }
     }
   }
+}
+
+/** Waits; comes back at once when the process is to stop, which must not take as long as a failing disk is given. */
+function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done);
+  });
 }

@@ -32,10 +32,11 @@ export interface EngineReport {
   readonly live_watermark: string | null;
 }
 
-/** What recovery found. */
+/** What the start read again to fill the windows that were open, and by partition from which offset; what lies behind the bookmark follows. */
 export interface EngineRecovery {
   readonly events: number;
-  readonly seconds: number;
+  readonly batches: number;
+  readonly partitions: readonly { readonly from: number; readonly bookmark: number; readonly end: number }[];
 }
 
 export class EngineRunner implements Progress {
@@ -52,7 +53,7 @@ export class EngineRunner implements Progress {
   /** Lanes with parked batches and how many, as a text, by partition. */
   readonly #parkedLanes: string[] = [];
   /** What had to be read again at start. */
-  recovery: EngineRecovery = { events: 0, seconds: 0 };
+  recovery: EngineRecovery = { events: 0, batches: 0, partitions: [] };
 
   private constructor(
     private readonly log: EventLog,
@@ -77,8 +78,8 @@ export class EngineRunner implements Progress {
     parkEvents: number = PARK_EVENTS,
   ): Promise<EngineRunner> {
     const runner = new EngineRunner(log, state, clock, logLine, parkEvents);
-    const started = clock.monotonic();
-    let events = 0;
+    const partitions: { from: number; bookmark: number; end: number }[] = [];
+    let events = 0, batches = 0;
     for (let p = 0; p < log.partitions; p++) {
       const { value } = await state.get<Bookmark>(stateKeys.engine(p));
       const partition = value === null ? new PartitionState(p) : PartitionState.from(value, p);
@@ -89,15 +90,20 @@ export class EngineRunner implements Progress {
       runner.#bookmarked.push(position);
       runner.#needed.push(partition.position);
       runner.#parkedLanes.push("");
+      partitions.push({ from: partition.position, bookmark: position, end: log.end(p) });
       while (partition.position < position) {
         const before = partition.position;
         // Batches end at bookmarks, for a bookmark is made between batches; so nothing beyond it is taken here.
-        for (const batch of await log.read(p, partition.position)) if (batch.firstOffset < position) partition.step(batch, noEffects());
+        for (const batch of await log.read(p, partition.position)) {
+          if (batch.firstOffset >= position) break;
+          partition.step(batch, noEffects());
+          batches++;
+        }
         events += partition.position - before;
       }
     }
     runner.#effects = new EffectQueue(anomalies, lateEvents, runner.#effectRetries, runner.#bookmarked);
-    runner.recovery = { events, seconds: (clock.monotonic() - started) / 1000 };
+    runner.recovery = { events, batches, partitions };
     return runner;
   }
 
@@ -113,6 +119,11 @@ export class EngineRunner implements Progress {
   /** The oldest offset that a restart would read: the log must keep it. */
   needed(partition: number): number {
     return this.#needed[partition];
+  }
+
+  /** Effects that wait to be stored. */
+  get effectsWaiting(): number {
+    return this.#effects.waiting;
   }
 
   /** Why effects cannot be stored at present, or null. */
@@ -195,7 +206,8 @@ export class EngineRunner implements Progress {
     for (const [i, batch] of batches.entries()) {
       state.step(batch, effects);
       if (batch.lane !== LIVE) this.#laneSeen.set(`${partition} ${batch.lane}`, this.clock.monotonic());
-      if (i < batches.length - 1 && !isTurnOver()) continue;
+      const caused = effects.anomalies.length + effects.late.length;
+      if (i < batches.length - 1 && !isTurnOver() && this.#effects.waiting + caused < limits.effectsWaitingMax) continue;
       // What this caused is stored while the next batches are stepped; more than that does not pile up.
       this.#effects.add(partition, state.position, effects, signal);
       effects = noEffects();

@@ -134,7 +134,7 @@ export class PartitionState {
     if (from >= to) return;
     this.#effects = effects;
     if (batch.control === "events") this.#events(batch, from, to, effects);
-    else if (effects !== null) this.#mark(batch);
+    else if (effects !== null && batch.control !== "lost") this.#mark(batch);
   }
 
   #mark(batch: EventBatch): void {

@@ -2,12 +2,14 @@
 // What always holds: each offset is in the lake exactly once, whatever crashes between two steps; `position` is what the manifest covers,
 // so the log is never trimmed past it. After any failure it forgets what it gathered, and starts again from what is stored.
 
+import { dirname } from "node:path";
 import { assert } from "../assert.ts";
 import type { Clock } from "../clock.ts";
-import { GuardianError, reasonOf } from "../errors.ts";
+import { GuardianError, isDamage, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { EventLog, Progress } from "../log/log.ts";
 import type { LogLine } from "../log_line.ts";
+import { isStorageFailure, storageFailing } from "../storage_failure.ts";
 import { commit } from "../store/commit.ts";
 import { stateKeys } from "../store/keys.ts";
 import { standBack } from "../turn.ts";
@@ -48,11 +50,25 @@ export interface ArchiverState {
   readonly flushes: number;
   /** Rows gathered and not yet written. */
   readonly gathered: number;
+  readonly gatheredBytes: number;
   /** Wall clock of the last flush, ms since the epoch. */
   readonly lastFlush: number | null;
   readonly lastError: string | null;
   /** Why the last flush failed, until one succeeds. */
   readonly failing: string | null;
+}
+
+/** What a start found unfinished in the lake, and what became of it. */
+export interface LakeRecovery {
+  /** The flush that was begun and is finished now. */
+  flushFinished: { files: number; rows: number } | null;
+  compactionDropped: boolean;
+  /** Files beside the tree that were never finished, and are deleted. */
+  unfinishedFiles: number;
+  /** Files in the tree that nothing lists, and are moved out of it. */
+  unlistedFiles: number;
+  /** Offsets that the log no longer has, and the lake never got. */
+  offsetsLost: number;
 }
 
 const INTERVAL_MS = 60_000;
@@ -83,6 +99,15 @@ export class Archiver implements Progress {
     failing: null as string | null,
   };
 
+  /** What has been mended since the archiver was made, most of it by `recover`. */
+  readonly recovery: LakeRecovery = {
+    flushFinished: null,
+    compactionDropped: false,
+    unfinishedFiles: 0,
+    unlistedFiles: 0,
+    offsetsLost: 0,
+  };
+
   constructor(private readonly options: ArchiverOptions) {
     const { rows = limits.partRowsMax, bytes = limits.gatheredBytesMax, groups = limits.partsPerFlushMax } = options.gather ?? {};
     this.#gatherLimits = { rows, bytes, groups };
@@ -90,7 +115,7 @@ export class Archiver implements Progress {
   }
 
   get state(): ArchiverState {
-    return { ...this.#state, gathered: this.#gather.rows };
+    return { ...this.#state, gathered: this.#gather.rows, gatheredBytes: this.#gather.bytes };
   }
 
   /** The next offset of a partition that the lake does not have. */
@@ -102,8 +127,9 @@ export class Archiver implements Progress {
   recover(): Promise<void> {
     return this.#inTurn(async () => {
       const { kv, duck } = this.options;
-      await tidy(duck.lakeFolder);
-      await this.#reload();
+      this.recovery.unfinishedFiles = await tidy(duck.lakeFolder);
+      await syncFolders(new Set([dirname(duck.lakeFolder)]));
+      await this.#reload(true);
       await this.#dropCompaction();
       await this.#moveOrphans();
       await sweepPages(kv);
@@ -159,7 +185,7 @@ export class Archiver implements Progress {
         this.#succeeded();
       } catch (error) {
         this.#failed(error);
-        throw error;
+        throw isStorageFailure(error) ? storageFailing("archive what is in the log", error) : error;
       }
     });
   }
@@ -248,22 +274,37 @@ export class Archiver implements Progress {
     return parts;
   }
 
-  /** Takes the position from what is stored, and finishes the intent that is, if any. */
-  async #reload(): Promise<void> {
+  /** Takes the position from what is stored, and finishes the intent that is, if any. atStart: another process has left it. */
+  async #reload(atStart = false): Promise<void> {
     const { kv, logLine } = this.options;
     this.#startFrom((await readRoot(kv)).covered);
-    const { value: intent } = await kv.get<FlushIntent>(stateKeys.intent());
+    const intent = await this.#intent<FlushIntent>(stateKeys.intent());
     if (intent !== null) {
       const gather = await this.#regather(intent.ranges);
       if (gather === null) {
         logLine("error", "archive_intent_lost", { number: intent.number, files: intent.files.length });
         await commit(kv, { deletes: [stateKeys.intent()] });
       } else {
-        await this.#finish(intent, gather.sorted());
+        const groups = gather.sorted(), rows = gather.rows;
+        await this.#finish(intent, groups);
+        if (atStart) this.recovery.flushFinished = { files: intent.files.length, rows };
       }
     }
     await this.#passLost();
     this.#recovered = true;
+  }
+
+  /** What was about to be written, or null. One that is damaged is dropped: what it was for is stored elsewhere, and its files are moved out. */
+  async #intent<Intent>(key: Deno.KvKey): Promise<Intent | null> {
+    const { kv, logLine } = this.options;
+    try {
+      return (await kv.get<Intent>(key)).value;
+    } catch (failure) {
+      if (!isDamage(failure)) throw failure;
+      logLine("error", "intent_damaged", { reason: reasonOf(failure) });
+      await commit(kv, { deletes: [key] });
+      return null;
+    }
   }
 
   /** Reads the offsets of an intent again, or returns null when the log no longer has them all. */
@@ -274,6 +315,8 @@ export class Archiver implements Progress {
       if (log.start(partition) > from || log.end(partition) < to) return null;
       for (let next = from; next < to;) {
         for (const batch of await log.read(partition, next)) {
+          // What was flushed to cannot be made again; what is left is gathered anew.
+          if (batch.control === "lost") return null;
           if (next < to) next = gather.add(batch, next, to);
         }
       }
@@ -290,7 +333,10 @@ export class Archiver implements Progress {
       if (to > from) lost.push({ partition, from, to, rowless: to - from });
     }
     if (lost.length === 0) return;
-    for (const { partition, from, to } of lost) logLine("error", "offsets_lost", { partition, from, to });
+    for (const { partition, from, to } of lost) {
+      logLine("error", "offsets_lost", { partition, from, to });
+      this.recovery.offsetsLost += to - from;
+    }
     this.#startFrom((await changeManifest(kv, { covered: lost })).covered);
   }
 
@@ -303,18 +349,22 @@ export class Archiver implements Progress {
 
   async #dropCompaction(): Promise<void> {
     const { kv, duck } = this.options;
-    const { value } = await kv.get<CompactionIntent>(stateKeys.compactionIntent());
-    if (value === null) return;
-    await remove(duck.lakeFolder, value.file);
+    const intent = await this.#intent<CompactionIntent>(stateKeys.compactionIntent());
+    if (intent === null) return;
+    await remove(duck.lakeFolder, intent.file);
     await commit(kv, { deletes: [stateKeys.compactionIntent()] });
+    this.recovery.compactionDropped = true;
   }
 
   async #moveOrphans(): Promise<void> {
     const { kv, duck, logLine } = this.options;
     const known = await unlistedButKnown(kv);
-    for (const { file } of allParts(await readManifest(kv))) known.add(file);
+    const unreadable: string[] = [];
+    for (const { file } of allParts(await readManifest(kv, undefined, (dt) => unreadable.push(dt)))) known.add(file);
     for (const file of await filesInTree(duck.lakeFolder)) {
-      if (known.has(file)) continue;
+      // Nobody knows what a damaged list of files names.
+      if (known.has(file) || unreadable.some((dt) => file.includes(`/dt=${dt}`))) continue;
+      this.recovery.unlistedFiles++;
       logLine("warn", "file_not_listed", { file, moved_to: await orphan(duck.lakeFolder, file) });
     }
   }

@@ -20,9 +20,13 @@ export async function placeFile(root: string, from: string, to: string): Promise
 
 /** As `placeFile` for a file that is synced already; adds to `changed` the folders to sync before anybody may rely on it. */
 export async function moveInto(root: string, from: string, to: string, changed: Set<string>): Promise<void> {
-  for (const folder of await makeFolders(root, dirname(to))) changed.add(dirname(folder));
+  await Deno.mkdir(dirname(to), { recursive: true });
   await Deno.rename(from, to);
-  changed.add(dirname(to));
+  // All of them, also those that were there: whoever made one may have died, or failed, before it was synced.
+  for (let folder = dirname(to);; folder = dirname(folder)) {
+    changed.add(folder);
+    if (folder === root || folder === dirname(folder)) return;
+  }
 }
 
 /** Makes renames and new folders in these folders survive power loss. */
@@ -38,8 +42,20 @@ export async function syncFolders(folders: ReadonlySet<string>): Promise<void> {
 export async function writeWhole(root: string, name: string, text: string): Promise<void> {
   await Deno.mkdir(join(root, ASIDE), { recursive: true });
   const aside = join(root, ASIDE, `${crypto.randomUUID()}.text`);
-  await Deno.writeTextFile(aside, text);
-  await placeFile(root, aside, join(root, name));
+  await withAside(aside, async () => {
+    await Deno.writeTextFile(aside, text);
+    await placeFile(root, aside, join(root, name));
+  });
+}
+
+/** Makes a file aside and puts it in place. Of work that fails nothing is left aside: a full disk must not get fuller with every try. */
+export async function withAside<T>(aside: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (failure) {
+    await Deno.remove(aside).catch(() => {});
+    throw failure;
+  }
 }
 
 /** Makes what was written to a file, or renamed within a folder, survive power loss. */
@@ -60,14 +76,6 @@ export async function fingerprint(path: string): Promise<{ bytes: number; sha256
     bytes += read;
   }
   return { bytes, sha256: hash.digest("hex") };
-}
-
-/** Makes the folders missing between `root` and `folder`; returns those that were made, outermost last. */
-async function makeFolders(root: string, folder: string): Promise<string[]> {
-  const missing: string[] = [];
-  for (let at = folder; at !== root && !await exists(at); at = dirname(at)) missing.push(at);
-  if (missing.length > 0) await Deno.mkdir(folder, { recursive: true });
-  return missing;
 }
 
 /** Whether anything has that name. */

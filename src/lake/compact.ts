@@ -9,8 +9,9 @@ import { limits } from "../limits.ts";
 import type { LogLine } from "../log_line.ts";
 import { commit } from "../store/commit.ts";
 import { stateKeys } from "../store/keys.ts";
-import { ASIDE, fingerprint, placeFile } from "./atomic_file.ts";
+import { ASIDE, fingerprint, placeFile, withAside } from "./atomic_file.ts";
 import { type Duck, literal } from "./duckdb.ts";
+import { ifFree } from "./hold.ts";
 import type { CompactionIntent, Retired } from "./intent.ts";
 import { changeManifest, type Day, type DayParts, readManifest, takeNumber } from "./manifest.ts";
 import type { OffsetSpan, Part } from "./part.ts";
@@ -46,7 +47,7 @@ export interface Compacted {
 export async function compactLake(options: CompactOptions): Promise<Compacted> {
   const { kv, duck, clock, logLine, force = false } = options;
   let replaced = 0, made = 0, failed = 0;
-  for (const day of (await readManifest(kv)).days) {
+  for (const day of (await readManifest(kv, undefined, () => {})).days) {
     for (const parts of planCompaction(day, clock.now(), force)) {
       try {
         await compact(options, parts);
@@ -70,22 +71,26 @@ export function planCompaction(day: DayParts, now: number, force: boolean): Part
   const crowded = isCrowded(day);
   const groups: Part[][] = [];
   for (const parts of Map.groupBy(day.parts, ({ table, hour }) => `${table} ${hour}`).values()) {
-    const settled = now - Math.max(...parts.map(({ created }) => created)) >= limits.compactAfterMs;
+    const age = now - Math.max(...parts.map(({ created }) => created));
+    // A file of a time to come was made before the clock was set back: nobody waits for that.
+    const settled = age >= limits.compactAfterMs || age < 0;
     if (!force && (parts.length <= limits.partsPerHourMax || !(settled || crowded))) continue;
     groups.push(...neighbours(parts));
   }
   return groups;
 }
 
-/** Deletes files that were replaced long enough ago. Returns how many. */
+/** Deletes files that were replaced long enough ago, unless a backup holds them. Returns how many. */
 export async function deleteRetired({ kv, duck, clock }: CompactOptions): Promise<number> {
   let files = 0;
-  for await (const { key, value } of kv.list<Retired>({ prefix: stateKeys.allRetired() })) {
-    if ((key[1] as number) + limits.retiredKeepMs > clock.now()) break;
-    for (const file of value.files) await remove(duck.lakeFolder, file);
-    files += value.files.length;
-    await commit(kv, { deletes: [key] });
-  }
+  await ifFree(duck.lakeFolder, "parts", async () => {
+    for await (const { key, value } of kv.list<Retired>({ prefix: stateKeys.allRetired() })) {
+      if ((key[1] as number) + limits.retiredKeepMs > clock.now()) break;
+      for (const file of value.files) await remove(duck.lakeFolder, file);
+      files += value.files.length;
+      await commit(kv, { deletes: [key] });
+    }
+  });
   return files;
 }
 
@@ -143,15 +148,17 @@ async function checkSum(duck: Duck, part: Part): Promise<void> {
 async function writeMerged(duck: Duck, parts: readonly Part[], file: string, number: number): Promise<{ bytes: number; sha256: string }> {
   const aside = join(duck.lakeFolder, ASIDE, `compacted_${number}.parquet`);
   const select = `${selectParts(parts, parts[0].table, duck.lakeFolder)} ORDER BY _partition, _offset`;
-  await duck.run(`COPY (${select}) TO ${literal(aside)} (${PARQUET})`);
-  const [{ rows }] = await duck.rows(`SELECT num_rows::DOUBLE AS rows FROM parquet_file_metadata(${literal(aside)})`);
-  const expected = parts.reduce((sum, part) => sum + part.rows, 0);
-  if (rows !== expected) {
-    throw new GuardianError("corrupt", `Cannot compact ${parts.length} files: they have ${rows} rows and are listed with ${expected}`);
-  }
-  const sum = await fingerprint(aside);
-  await placeFile(duck.lakeFolder, aside, join(duck.lakeFolder, file));
-  return sum;
+  return await withAside(aside, async () => {
+    await duck.run(`COPY (${select}) TO ${literal(aside)} (${PARQUET})`);
+    const [{ rows }] = await duck.rows(`SELECT num_rows::DOUBLE AS rows FROM parquet_file_metadata(${literal(aside)})`);
+    const expected = parts.reduce((sum, part) => sum + part.rows, 0);
+    if (rows !== expected) {
+      throw new GuardianError("corrupt", `Cannot compact ${parts.length} files: they have ${rows} rows and are listed with ${expected}`);
+    }
+    const sum = await fingerprint(aside);
+    await placeFile(duck.lakeFolder, aside, join(duck.lakeFolder, file));
+    return sum;
+  });
 }
 
 /** What neighbours say of themselves together. */

@@ -7,6 +7,7 @@ import duckdb from "@duckdb/node-bindings";
 import { join, resolve } from "node:path";
 import { GuardianError, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { mendOf } from "../storage_failure.ts";
 import { ASIDE, exists } from "./atomic_file.ts";
 
 export interface DuckOptions {
@@ -46,7 +47,11 @@ export class Duck {
         SET GLOBAL enable_external_access = false; SET GLOBAL lock_configuration = true`);
       return duck;
     } catch (cause) {
-      throw new GuardianError("folder_unusable", `Cannot open DuckDB on ${JSON.stringify(lakeFolder)}: ${reasonOf(cause)}`, { cause });
+      throw new GuardianError(
+        "folder_unusable",
+        `Cannot open DuckDB on ${JSON.stringify(lakeFolder)}: ${reasonOf(cause)}; ${mendOf(reasonOf(cause))}`,
+        { cause },
+      );
     }
   }
 

@@ -62,7 +62,12 @@ export interface Change {
   readonly with?: Mutations;
 }
 
+/** Told of a day (`2014-04-07`) or month (`2014-04`) whose list of files is damaged. */
+export type OnUnreadable = (dt: string, reason: string) => void;
+
 type Month = Record<string, Day>;
+/** A page, or why it cannot be read. */
+type PageRead = readonly Part[] | GuardianError;
 type Stored = { key: Deno.KvKey; value: unknown };
 
 const SWAPS_MAX = 20;
@@ -91,12 +96,25 @@ export async function readRoot(kv: Deno.Kv): Promise<Root> {
   return (await storedRoot(kv)).root;
 }
 
-/** The manifest with the parts of the days that `wanted` picks. All of it is one state, however busy the archiver is. */
-export async function readManifest(kv: Deno.Kv, wanted: (dt: string) => boolean = () => true): Promise<Manifest> {
+/**
+ * The manifest with the parts of the days that `wanted` picks. All of it is one state, however busy the archiver is. A day whose list is
+ * damaged is left out and told to `onUnreadable`; without that, throws `corrupt`.
+ */
+export async function readManifest(
+  kv: Deno.Kv,
+  wanted: (dt: string) => boolean = () => true,
+  onUnreadable?: OnUnreadable,
+): Promise<Manifest> {
   for (let attempt = 0; attempt < READS_MAX; attempt++) {
     const { root } = await storedRoot(kv);
-    const days = await readDays(kv, root, wanted);
-    if (days !== null) return { root, days };
+    const unreadable = new Map<string, GuardianError>();
+    const days = await readDays(kv, root, wanted, unreadable);
+    if (days === null) continue;
+    for (const [dt, damage] of unreadable) {
+      if (onUnreadable === undefined) throw damage;
+      onUnreadable(dt, damage.message);
+    }
+    return { root, days };
   }
   throw new GuardianError("storage_failing", "Cannot read the lake's manifest: its pages are not there", { retryAfterS: 1 });
 }
@@ -104,6 +122,54 @@ export async function readManifest(kv: Deno.Kv, wanted: (dt: string) => boolean 
 /** The parts of one UTC day. */
 export async function entriesOf(kv: Deno.Kv, dt: string): Promise<readonly Part[]> {
   return (await readManifest(kv, (day) => day === dt)).days[0]?.parts ?? [];
+}
+
+/** A UTC day of which pages are damaged, and the parts of those that are not. Throws `corrupt` when its month is damaged. */
+export async function readableParts(kv: Deno.Kv, dt: string): Promise<{ day: Day; parts: readonly Part[] }> {
+  for (let attempt = 0; attempt < READS_MAX; attempt++) {
+    const { root } = await storedRoot(kv);
+    const day = (await readMonth(kv, root, dt.slice(0, 7)))?.[dt];
+    const pages = day === undefined ? null : await readPages(kv, dt, day.pages);
+    if (day !== undefined && pages !== null) return { day, parts: pages.flatMap((page) => page instanceof GuardianError ? [] : page) };
+  }
+  throw new GuardianError(
+    "corrupt",
+    `Cannot read the list of ${dt}: the month that names it is damaged; restore the data folder from a backup`,
+  );
+}
+
+/** Lists exactly these parts for a UTC day of which pages are damaged, with the totals and versions that it has. */
+export async function restoreDay(kv: Deno.Kv, dt: string, parts: readonly Part[]): Promise<void> {
+  const month = dt.slice(0, 7);
+  for (let attempt = 0; attempt < SWAPS_MAX; attempt++) {
+    const { root, versionstamp } = await storedRoot(kv);
+    const days = await readMonth(kv, root, month);
+    if (days === null) continue;
+    const before = days[dt], names: string[] = [];
+    const sum = (name: "rows" | "bytes") => parts.reduce((sum, part) => sum + part[name], 0);
+    assert(parts.length === before.files && sum("rows") === before.rows && sum("bytes") === before.bytes, "a restored day has its totals");
+    const sets: Stored[] = packed(parts).map((value) => {
+      names.push(pageName());
+      return { key: stateKeys.manifestPage(dt, names[names.length - 1]), value };
+    });
+    while (sets.length > PAGES_PER_COMMIT) await commit(kv, { sets: sets.splice(0, PAGES_PER_COMMIT) });
+    const id = pageName(), monthName = pageName();
+    const next: Root = {
+      ...root,
+      version: root.version + 1,
+      changes: [id, ...root.changes.slice(0, CHANGES_KEPT - 1)],
+      months: { ...root.months, [month]: monthName },
+    };
+    sets.push({ key: stateKeys.manifestMonth(month, monthName), value: { ...days, [dt]: { ...before, pages: names } } });
+    const checks = [{ key: stateKeys.manifestRoot(), versionstamp }];
+    const landed = await commit(kv, { checks, sets: [...sets, { key: stateKeys.manifestRoot(), value: next }] });
+    if (!landed && !(await storedRoot(kv)).root.changes.includes(id)) continue;
+    return await deleteAll(kv, [
+      stateKeys.manifestMonth(month, root.months[month]),
+      ...before.pages.map((page) => stateKeys.manifestPage(dt, page)),
+    ]);
+  }
+  throw busy();
 }
 
 /** Every part, day by day, of one state. */
@@ -148,7 +214,10 @@ export async function changeManifest(kv: Deno.Kv, change: Change): Promise<Root>
 
 /** Deletes pages that no root names: what a crash between pages and root left. For the owner alone, while nothing else changes the lake. */
 export async function sweepPages(kv: Deno.Kv): Promise<number> {
-  const { root, days } = await readManifest(kv);
+  let damaged = false;
+  const { root, days } = await readManifest(kv, undefined, () => damaged = true);
+  // What damaged lists name is not known, and stays.
+  if (damaged) return 0;
   const named = new Set([...Object.values(root.months), ...days.flatMap(({ pages }) => pages)]);
   const unnamed: Deno.KvKey[] = [];
   for (const prefix of [stateKeys.manifestMonths(), stateKeys.manifestPages()]) {
@@ -166,20 +235,48 @@ async function storedRoot(kv: Deno.Kv): Promise<{ root: Root; versionstamp: stri
   return { root: value ?? emptyRoot, versionstamp };
 }
 
-/** The days wanted, or null when the root was replaced meanwhile. */
-async function readDays(kv: Deno.Kv, root: Root, wanted: (dt: string) => boolean): Promise<DayParts[] | null> {
+/** The days wanted, or null when the root was replaced meanwhile. `unreadable` gets days and months whose lists are damaged. */
+async function readDays(
+  kv: Deno.Kv,
+  root: Root,
+  wanted: (dt: string) => boolean,
+  unreadable: Map<string, GuardianError>,
+): Promise<DayParts[] | null> {
   const days: DayParts[] = [];
   for (const month of Object.keys(root.months).sort()) {
-    const stored = await readMonth(kv, root, month);
+    const stored = await orDamage(readMonth(kv, root, month));
     if (stored === null) return null;
+    if (stored instanceof GuardianError) {
+      if (daysOfMonth(month).some(wanted)) unreadable.set(month, stored);
+      continue;
+    }
     for (const dt of Object.keys(stored).sort()) {
       if (!wanted(dt)) continue;
-      const parts = await readPages(kv, dt, stored[dt].pages);
-      if (parts === null) return null;
-      days.push({ ...stored[dt], parts: parts.flat().sort(byPlace) });
+      const pages = await readPages(kv, dt, stored[dt].pages);
+      if (pages === null) return null;
+      const parts: Part[] = [];
+      for (const page of pages) {
+        if (page instanceof GuardianError) unreadable.set(dt, page);
+        else parts.push(...page);
+      }
+      if (!unreadable.has(dt)) days.push({ ...stored[dt], parts: parts.sort(byPlace) });
     }
   }
   return days;
+}
+
+/** What was read, or the error that says that it is damaged. */
+async function orDamage<T>(reading: Promise<T>): Promise<T | GuardianError> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof GuardianError && error.code === "corrupt") return error;
+    throw error;
+  }
+}
+
+function daysOfMonth(month: string): string[] {
+  return Array.from({ length: 31 }, (_, day) => `${month}-${String(day + 1).padStart(2, "0")}`);
 }
 
 async function readMonth(kv: Deno.Kv, root: Root, month: string): Promise<Month | null> {
@@ -187,13 +284,19 @@ async function readMonth(kv: Deno.Kv, root: Root, month: string): Promise<Month 
   return (await kv.get<Month>(stateKeys.manifestMonth(month, root.months[month]))).value;
 }
 
-async function readPages(kv: Deno.Kv, dt: string, pages: readonly string[]): Promise<(readonly Part[])[] | null> {
-  const read: (readonly Part[])[] = [];
+/** Pages of a day, or null when one of them is not there: then the root was replaced meanwhile. */
+async function readPages(kv: Deno.Kv, dt: string, pages: readonly string[]): Promise<PageRead[] | null> {
+  const read: PageRead[] = [];
   for (let from = 0; from < pages.length; from += KEYS_PER_READ) {
     const keys = pages.slice(from, from + KEYS_PER_READ).map((page) => stateKeys.manifestPage(dt, page));
-    for (const { value } of await kv.getMany<(readonly Part[])[]>(keys)) {
-      if (value === null) return null;
-      read.push(value);
+    const values = await orDamage(kv.getMany<(readonly Part[])[]>(keys).then((entries) => entries.map(({ value }) => value)));
+    // One of them is damaged: read one by one, the others are there.
+    const each = values instanceof GuardianError
+      ? await Promise.all(keys.map((key) => orDamage(kv.get<readonly Part[]>(key).then(({ value }) => value))))
+      : values;
+    for (const page of each) {
+      if (page === null) return null;
+      read.push(page);
     }
   }
   return read;
@@ -246,7 +349,7 @@ async function planChange(kv: Deno.Kv, root: Root, change: Change): Promise<Plan
 /** A day after a change: pages that lose parts, and the last one if there are parts to add, are packed anew; the others stay. */
 function planDay(
   before: Day,
-  pages: readonly (readonly Part[])[],
+  pages: readonly PageRead[],
   add: readonly Part[],
   remove: ReadonlySet<string>,
   appended: boolean,
@@ -256,6 +359,8 @@ function planDay(
   let removed = 0;
   let { rows, files, bytes } = before;
   pages.forEach((page, i) => {
+    // A damaged page stays named, so that its files are missed; the day goes on in another one.
+    if (page instanceof GuardianError) return kept.push(before.pages[i]);
     const stay = page.filter(({ file }) => !remove.has(file));
     removed += page.length - stay.length;
     if (stay.length === page.length && !(add.length > 0 && i === pages.length - 1)) return kept.push(before.pages[i]);

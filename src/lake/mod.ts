@@ -3,6 +3,7 @@
 export { Archiver, type ArchiverOptions, type ArchiverState } from "./archiver.ts";
 export { type Compacted, compactLake, type CompactOptions, deleteRetired } from "./compact.ts";
 export { Duck, type DuckOptions, literal, type Row } from "./duckdb.ts";
+export { hold } from "./hold.ts";
 export {
   allParts,
   changeManifest,

@@ -2,7 +2,7 @@
 // What always holds: what is told of a file (rows, times, offsets, sha-256) was taken from what was written into it.
 
 import { join } from "node:path";
-import { ASIDE, fingerprint, moveInto } from "./atomic_file.ts";
+import { ASIDE, fingerprint, moveInto, withAside } from "./atomic_file.ts";
 import type { Duck } from "./duckdb.ts";
 import type { Group, Run } from "./gather.ts";
 import { writeParquet } from "./parquet.ts";
@@ -65,8 +65,11 @@ export async function writePart(
 ): Promise<Part> {
   const { file, sequence, created } = intent;
   const path = join(duck.lakeFolder, ASIDE, `part_${++written}.parquet`);
-  const sum = await writeParquet(path, group.table, group.runs);
-  await moveInto(duck.lakeFolder, path, join(duck.lakeFolder, file), changed);
+  const sum = await withAside(path, async () => {
+    const sum = await writeParquet(path, group.table, group.runs);
+    await moveInto(duck.lakeFolder, path, join(duck.lakeFolder, file), changed);
+    return sum;
+  });
   return {
     table: group.table,
     ...hourOf(group.hourMs),

@@ -11,12 +11,14 @@ import { formatTimestamp } from "../event/timestamp.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { EventLog } from "../log/log.ts";
+import { lostOffsets } from "../log/lost.ts";
 import { partitionOfText } from "../log/partition.ts";
 import type { Duck, Row } from "./duckdb.ts";
 import { allParts, readManifest } from "./manifest.ts";
-import { hasSize, isWhole, type Part } from "./part.ts";
+import type { Part } from "./part.ts";
 import type { Table } from "./schema.ts";
 import { selectParts } from "./tables.ts";
+import { WholeFiles } from "./whole.ts";
 
 export interface SessionEvent {
   readonly timestamp: string;
@@ -39,7 +41,7 @@ export interface SessionQuery {
   readonly limit: number;
 }
 
-/** The first `limit` events by time. more: there are others in that time. leftOut: files that are damaged or gone. */
+/** The first `limit` events by time. more: there are others in that time. leftOut: files and offsets of the log that are damaged or gone. */
 export interface SessionEvents {
   readonly events: readonly SessionEvent[];
   readonly more: boolean;
@@ -51,6 +53,8 @@ export interface SessionSource {
   readonly kv: Deno.Kv;
   readonly duck: Duck;
   readonly log: Pick<EventLog, "partitions" | "start" | "end" | "read">;
+  /** Files that were found whole before; without it, each is read whole each time. */
+  readonly whole?: WholeFiles;
 }
 
 /** An event with what it is sorted by; the text of its time is made for those that are told. */
@@ -65,13 +69,14 @@ export async function readSessionEvents(source: SessionSource, query: SessionQue
   const partition = partitionOfText(query.session, source.log.partitions);
   for (let state = 0; state < STATES_MAX; state++) {
     const { root, parts } = await partsOf(source, query, partition);
-    const inLog = await logEvents(source.log, query, partition, root.covered[partition] ?? 0);
+    const lost: string[] = [];
+    const inLog = await logEvents(source.log, query, partition, root.covered[partition] ?? 0, lost);
     // The log was trimmed behind the archiver meanwhile, so a newer state of the manifest has what is missing.
     if (inLog === null) continue;
-    const { found: inLake, leftOut } = await lakeEvents(source.duck, query, parts);
+    const { found: inLake, leftOut } = await lakeEvents(source, query, parts);
     const all = [...inLake, ...inLog].sort(byTime);
     const events = all.slice(0, query.limit).map(({ time, ...event }) => ({ timestamp: formatTimestamp(time), ...event }));
-    return { events, more: all.length > query.limit, leftOut };
+    return { events, more: all.length > query.limit, leftOut: [...leftOut, ...lost] };
   }
   throw new GuardianError("storage_failing", "Cannot read the events: the log keeps being trimmed meanwhile", { retryAfterS: 1 });
 }
@@ -93,8 +98,14 @@ async function partsOf({ kv }: SessionSource, { since, until }: SessionQuery, pa
   return { root: manifest.root, parts };
 }
 
-/** The first events by time of what the log holds from an offset on; null when it no longer goes back that far. */
-async function logEvents(log: SessionSource["log"], query: SessionQuery, partition: number, from: number): Promise<Found[] | null> {
+/** The first events by time of what the log holds from an offset on; null when it no longer goes back that far. `lost` gets what is damaged. */
+async function logEvents(
+  log: SessionSource["log"],
+  query: SessionQuery,
+  partition: number,
+  from: number,
+  lost: string[],
+): Promise<Found[] | null> {
   let found: Found[] = [];
   for (let next = from; next < log.end(partition);) {
     if (log.start(partition) > next) return null;
@@ -106,6 +117,7 @@ async function logEvents(log: SessionSource["log"], query: SessionQuery, partiti
       throw failure;
     }
     for (const batch of batches) {
+      if (batch.control === "lost") lost.push(lostOffsets({ partition, from: batch.firstOffset, to: batch.firstOffset + batch.count }));
       addFrom(batch, query, from, found);
       next = batch.firstOffset + batch.count;
     }
@@ -148,30 +160,29 @@ function codeIn({ words }: EventBatch, text: string): number | null {
 }
 
 /**
- * The first events by time of listed files. Their sizes are looked at before; their sums, which takes reading all of them, only when DuckDB
- * stumbles: this answers a person who waits, and `verify` is there to find what is wrong and still can be read.
+ * The first events by time of listed files, of those whose sums are right: a flipped bit in a page of Parquet is most often another value
+ * that nothing else would notice. A file that was read lately is not read for that again.
  */
-async function lakeEvents(duck: Duck, query: SessionQuery, parts: readonly Part[]): Promise<{ found: Found[]; leftOut: string[] }> {
-  const { fit, leftOut } = await sifted(parts, (part) => hasSize(duck.lakeFolder, part));
+async function lakeEvents(
+  source: SessionSource,
+  query: SessionQuery,
+  parts: readonly Part[],
+): Promise<{ found: Found[]; leftOut: string[] }> {
+  const { duck, whole = new WholeFiles(standingClock) } = source;
+  const fit: Part[] = [], leftOut: string[] = [];
+  for (const part of parts) {
+    if (await whole.wrongWith(duck.lakeFolder, part) === null) fit.push(part);
+    else leftOut.push(part.file);
+  }
   try {
     return { found: await selectEvents(duck, query, fit), leftOut };
   } catch (cause) {
-    const whole = await sifted(fit, (part) => isWhole(duck.lakeFolder, part));
-    if (whole.leftOut.length === 0) {
-      throw new GuardianError("storage_failing", `Cannot read the lake: ${reasonOf(cause)}`, { cause, retryAfterS: 5 });
-    }
-    return { found: await selectEvents(duck, query, whole.fit), leftOut: [...leftOut, ...whole.leftOut] };
+    throw new GuardianError("storage_failing", `Cannot read the lake: ${reasonOf(cause)}`, { cause, retryAfterS: 5 });
   }
 }
 
-async function sifted(parts: readonly Part[], holds: (part: Part) => Promise<boolean>): Promise<{ fit: Part[]; leftOut: string[] }> {
-  const fit: Part[] = [], leftOut: string[] = [];
-  for (const part of parts) {
-    if (await holds(part)) fit.push(part);
-    else leftOut.push(part.file);
-  }
-  return { fit, leftOut };
-}
+/** For a source without a memory of files: nothing in it is ever asked twice. */
+const standingClock = { monotonic: () => 0 };
 
 async function selectEvents(duck: Duck, { session, since, until, limit }: SessionQuery, parts: readonly Part[]): Promise<Found[]> {
   if (parts.length === 0) return [];

@@ -13,7 +13,7 @@ let turn: Promise<void> = Promise.resolve();
 
 /** Rewrites `tables.sql` for the manifest as it is. One at a time, so that an older list never replaces a newer one. */
 export function writeTables(kv: Deno.Kv, lakeFolder: string): Promise<void> {
-  const written = turn.then(async () => await writeWhole(lakeFolder, TABLES_FILE, tablesSql(await readManifest(kv))));
+  const written = turn.then(async () => await writeWhole(lakeFolder, TABLES_FILE, tablesSql(await readManifest(kv, undefined, () => {}))));
   turn = written.catch(() => {});
   return written;
 }

@@ -14,11 +14,16 @@ export async function filesInTree(lakeFolder: string): Promise<string[]> {
   return found.sort();
 }
 
-/** Makes the folder, and empties the one for files that are not finished. */
-export async function tidy(lakeFolder: string): Promise<void> {
+/** Makes the folder, and empties the one for files that are not finished. Returns how many there were. */
+export async function tidy(lakeFolder: string): Promise<number> {
+  let files = 0;
   const aside = join(lakeFolder, ASIDE);
   await Deno.mkdir(aside, { recursive: true });
-  for await (const { name } of Deno.readDir(aside)) await Deno.remove(join(aside, name), { recursive: true });
+  for await (const { name } of Deno.readDir(aside)) {
+    await Deno.remove(join(aside, name), { recursive: true });
+    files++;
+  }
+  return files;
 }
 
 /** Moves a file out of the tree, never over another one. Returns its new path within the lake folder. */

@@ -65,6 +65,11 @@ export class Client {
     return this.interest.channels.has("anomaly") && this.next < this.parts.ring.oldest;
   }
 
+  /** What waits for it besides the ring. */
+  get queued(): { updates: number; bytes: number } {
+    return { updates: this.#queue.length, bytes: this.#queueBytes };
+  }
+
   /** Queues an update without a number. Returns false when there is no room: then it does not keep up. */
   push(bytes: Uint8Array<ArrayBuffer>): boolean {
     if (this.#queue.length >= this.most.updates || this.#queueBytes + bytes.length > this.most.bytes) return false;

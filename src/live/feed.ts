@@ -57,6 +57,16 @@ export class Feed {
     return this.#clients.size;
   }
 
+  /** What is kept for all of them, and what waits for the one for whom most does. */
+  get held(): { ring: { updates: number; bytes: number }; queue: { updates: number; bytes: number } } {
+    const queue = { updates: 0, bytes: 0 };
+    for (const { queued } of this.#clients) {
+      queue.updates = Math.max(queue.updates, queued.updates);
+      queue.bytes = Math.max(queue.bytes, queued.bytes);
+    }
+    return { ring: { updates: this.#ring.updates, bytes: this.#ring.bytes }, queue };
+  }
+
   /** A stream for a client. last: number of the last update it saw, or null. Throws `overloaded`, `shutting_down`. */
   connect(interest: Interest, last: number | null): ReadableStream<Uint8Array<ArrayBuffer>> {
     const clientsMax = this.most.clients ?? limits.liveClientsMax;

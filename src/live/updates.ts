@@ -60,6 +60,14 @@ export class UpdateRing {
     return this.newest - (this.#updates.length - this.#head) + 1;
   }
 
+  get updates(): number {
+    return this.#updates.length - this.#head;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** An update that is kept. */
   get(feed: number): Update {
     return this.#updates[this.#head + feed - this.oldest];

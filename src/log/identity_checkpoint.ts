@@ -86,18 +86,21 @@ export class IdentityCheckpoint {
     return this.index.rowsOf(source) !== null;
   }
 
-  /** Writes what has changed since the last call. covered: per partition, the offset up to which the index knows the log. */
-  async save(covered: readonly number[]): Promise<void> {
+  /**
+   * Writes what has changed since the last call. covered: per partition, the offset up to which the index knows the log. behind: how far the
+   * index's hours are behind the wall clock's, by which pages are dated, ms.
+   */
+  async save(covered: readonly number[], behind = 0): Promise<void> {
     const changes = this.index.takeChanges();
     try {
-      await this.#write(covered.slice(), changes);
+      await this.#write(covered.slice(), changes, Math.ceil(behind / HOUR_MS));
     } catch (failure) {
       this.index.giveBack(changes);
       throw failure;
     }
   }
 
-  async #write(covered: number[], { ids, sources, dropped }: Changes): Promise<void> {
+  async #write(covered: number[], { ids, sources, dropped }: Changes, behindHours: number): Promise<void> {
     if (ids.count === 0 && sources.length === 0 && dropped.length === 0 && covered.every((end, p) => end === this.root.covered[p])) return;
     const root: Root = { ...this.root, covered };
     const hours = this.#pageHours.slice(), counts = this.#pageIds.slice();
@@ -105,7 +108,7 @@ export class IdentityCheckpoint {
     for (let from = 0; from < pages.length; from += PAGES_PER_COMMIT) {
       const some = pages.slice(from, from + PAGES_PER_COMMIT);
       await commit(this.kv, {
-        sets: some.map((page) => ({ key: stateKeys.identityPage(root.nextPage++), value: new Uint8Array(page.buffer) })),
+        sets: some.map((page) => ({ key: stateKeys.identityPage(root.nextPage++), value: dated(page, behindHours) })),
       });
       for (const page of some) {
         hours.push(page[0]);
@@ -155,4 +158,11 @@ function pagesOf({ count, high, low, hour }: AddedIds): Uint32Array[] {
     from = to;
   }
   return pages;
+}
+
+/** A page as it is stored: its hour is the wall clock's, which is all that the next start knows. */
+function dated(page: Uint32Array, behindHours: number): Uint8Array {
+  const words = new Uint32Array(page);
+  words[0] += behindHours;
+  return new Uint8Array(words.buffer);
 }

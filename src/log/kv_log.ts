@@ -4,13 +4,16 @@
 
 import { assert } from "../assert.ts";
 import type { Clock } from "../clock.ts";
-import { GuardianError, reasonOf } from "../errors.ts";
+import { GuardianError, isDamage } from "../errors.ts";
 import type { EventBatch } from "../event/batch.ts";
 import { decode, type Place, placeOf, seal } from "../event/codec.ts";
 import { limits } from "../limits.ts";
+import { storageFailing } from "../storage_failure.ts";
 import { commit } from "../store/commit.ts";
 import { logKeys } from "../store/keys.ts";
+import { keysIn } from "../store/sealed.ts";
 import type { Appended, EncodedBatch, EventLog } from "./log.ts";
+import { Mender, type OnLost } from "./lost.ts";
 import { TailCache } from "./tail_cache.ts";
 
 /** What the log keeps behind its readers, for recovery and a second look. */
@@ -35,6 +38,8 @@ interface Start {
 interface Partition {
   end: End;
   start: Start;
+  /** Offsets before it are being dropped, or are gone. */
+  leaving: number;
   /** A batch edge met before: reading on from it needs no search. */
   hint: { offset: number; seq: number };
 }
@@ -54,20 +59,28 @@ export class KvLog implements EventLog {
     private readonly clock: Clock,
     private readonly retention: Retention,
     private readonly states: Partition[],
+    private readonly onLost: OnLost,
   ) {
     this.#cache = new TailCache(states.length, limits.logCacheBytesMax);
   }
 
-  /** Opens the log of a KV file, making it with `partitions` when it is new. */
-  static async open(kv: Deno.Kv, partitions: number, clock: Clock, retention: Retention = defaultRetention): Promise<KvLog> {
+  /** Opens the log of a KV file, making it with `partitions` when it is new. onLost: told, each time, of offsets that are read and damaged. */
+  static async open(
+    kv: Deno.Kv,
+    partitions: number,
+    clock: Clock,
+    retention: Retention = defaultRetention,
+    onLost: OnLost = () => {},
+  ): Promise<KvLog> {
     const states: Partition[] = [];
     for (let p = 0; p < partitions; p++) {
-      const end = (await kv.get<End>(logKeys.end(p))).value ?? { nextOffset: 0, nextSeq: 0, bytes: 0, operation: "" };
-      const start = (await kv.get<Start>(logKeys.start(p))).value ?? { firstOffset: 0, firstSeq: 0 };
-      states.push({ end, start, hint: { offset: start.firstOffset, seq: start.firstSeq } });
+      const end = await orFound(kv.get<End>(logKeys.end(p)), () => endFound(kv, p)) ??
+        { nextOffset: 0, nextSeq: 0, bytes: 0, operation: "" };
+      const start = await orFound(kv.get<Start>(logKeys.start(p)), () => startFound(kv, p)) ?? { firstOffset: 0, firstSeq: 0 };
+      states.push({ end, start, leaving: start.firstOffset, hint: { offset: start.firstOffset, seq: start.firstSeq } });
     }
-    const log = new KvLog(kv, clock, retention, states);
-    for await (const { key } of kv.list({ prefix: logKeys.notes() }, { reverse: true, limit: 1 })) log.#nextNote = (key[1] as number) + 1;
+    const log = new KvLog(kv, clock, retention, states, onLost);
+    log.#nextNote = await log.#noteAfterLast(0);
     return log;
   }
 
@@ -81,6 +94,11 @@ export class KvLog implements EventLog {
 
   start(partition: number): number {
     return this.states[partition].start.firstOffset;
+  }
+
+  /** Bytes of decoded batches in memory, all partitions together. */
+  get cachedBytes(): number {
+    return this.#cache.bytes;
   }
 
   /** Bytes of batches held, all partitions together. */
@@ -133,7 +151,7 @@ export class KvLog implements EventLog {
         for (let seq = this.states[p].end.nextSeq; seq < end.nextSeq; seq++) landed.push(await this.#batchAt(p, seq));
         ends.push(end);
       }
-      for await (const { key } of this.kv.list({ prefix: logKeys.notes() }, { reverse: true, limit: 1 })) nextNote = (key[1] as number) + 1;
+      nextNote = await this.#noteAfterLast(nextNote);
     } catch (cause) {
       throw storageFailing("read the log's end", cause);
     }
@@ -152,21 +170,37 @@ export class KvLog implements EventLog {
     assert(from >= state.start.firstOffset, `offset ${from} of partition ${partition} is still in the log`);
     const cached = this.#cache.from(partition, from, READ_BATCHES);
     if (cached !== null) return cached;
-    const seq = await this.#seqOf(partition, from);
-    const batches: EventBatch[] = [];
+    const { nextSeq, nextOffset } = state.end;
+    const mender = new Mender(partition, from);
+    let seq = await this.#seqOf(partition, from);
+    // Beyond a damaged batch until one is found that says where it begins.
+    for (let to = seq; seq < nextSeq && (mender.open || mender.batches.length === 0);) {
+      to = Math.min(to + READ_BATCHES, nextSeq);
+      const values = await this.#valuesOf(partition, seq, to);
+      for (; seq < to; seq++) mender.take(seq, values.get(seq) ?? null);
+    }
+    if (mender.open && seq === nextSeq) mender.end(nextOffset, seq);
+    const { batches, lost } = mender;
+    if (lost.length > 0 && state.leaving > from) {
+      throw new GuardianError("storage_failing", `Cannot read offset ${from} of partition ${partition}: it is being dropped`);
+    }
+    lost.forEach(this.onLost);
+    assert(batches.length > 0 && batches[0].firstOffset <= from, "a batch holds the offset that was asked for");
+    const last = batches[batches.length - 1];
+    state.hint = { offset: last.firstOffset + last.count, seq };
+    return batches;
+  }
+
+  /** Stored batches of sequence numbers `from` to `to` (exclusive), those that are there. */
+  async #valuesOf(partition: number, from: number, to: number): Promise<Map<number, Uint8Array>> {
+    const values = new Map<number, Uint8Array>();
     try {
-      const range = {
-        start: logKeys.batch(partition, seq),
-        end: logKeys.batch(partition, Math.min(seq + READ_BATCHES, state.end.nextSeq)),
-      };
-      for await (const entry of this.kv.list<Uint8Array>(range, { batchSize: READ_BATCHES })) batches.push(decode(entry.value));
+      const range = { start: logKeys.batch(partition, from), end: logKeys.batch(partition, to) };
+      for await (const { key, value } of this.kv.list<Uint8Array>(range, { batchSize: READ_BATCHES })) values.set(key[2] as number, value);
     } catch (cause) {
       throw storageFailing("read the log", cause);
     }
-    assert(batches.length > 0 && batches[0].firstOffset <= from, "a batch holds the offset that was asked for");
-    const last = batches[batches.length - 1];
-    state.hint = { offset: last.firstOffset + last.count, seq: seq + batches.length };
-    return batches;
+    return values;
   }
 
   grown(signal: AbortSignal): Promise<void> {
@@ -184,6 +218,12 @@ export class KvLog implements EventLog {
     return this.#nextNote - 1;
   }
 
+  /** The number after that of the last note, damaged or not; `none` where there is no note. */
+  async #noteAfterLast(none: number): Promise<number> {
+    for await (const key of keysIn(this.kv, { prefix: logKeys.notes() }, { reverse: true, limit: 1 })) return (key[1] as number) + 1;
+    return none;
+  }
+
   /** Every note that is kept, oldest first, with its number. */
   async *notes(): AsyncGenerator<{ seq: number; note: Uint8Array }> {
     for await (const { key, value } of this.kv.list<Uint8Array>({ prefix: logKeys.notes() })) yield { seq: key[1] as number, note: value };
@@ -192,7 +232,7 @@ export class KvLog implements EventLog {
   /** Drops notes numbered below `before`. */
   async dropNotes(before: number): Promise<void> {
     const keys: Deno.KvKey[] = [];
-    for await (const { key } of this.kv.list({ start: logKeys.note(0), end: logKeys.note(before) }, { limit: DELETES_PER_COMMIT })) {
+    for await (const key of keysIn(this.kv, { start: logKeys.note(0), end: logKeys.note(before) }, { limit: DELETES_PER_COMMIT })) {
       keys.push(key);
     }
     if (keys.length > 0) await commit(this.kv, { deletes: keys });
@@ -209,10 +249,16 @@ export class KvLog implements EventLog {
       (place) => place.firstOffset + place.count > upTo || (place.arrival >= oldest && place.bytesBefore >= bytesMost),
     );
     while (state.start.firstSeq < keepSeq) {
-      const firstSeq = Math.min(keepSeq, state.start.firstSeq + DELETES_PER_COMMIT);
-      const place = firstSeq < state.end.nextSeq ? await this.#place(partition, firstSeq) : null;
+      let firstSeq = Math.min(keepSeq, state.start.firstSeq + DELETES_PER_COMMIT);
+      let place = firstSeq < state.end.nextSeq ? await this.#place(partition, firstSeq) : null;
+      // The log begins at a batch that says where it begins: a damaged one stays behind one that is whole.
+      while (place === null && firstSeq < state.end.nextSeq && firstSeq > state.start.firstSeq) {
+        place = await this.#place(partition, --firstSeq);
+      }
+      if (firstSeq === state.start.firstSeq) break;
       const start: Start = { firstSeq, firstOffset: place?.firstOffset ?? state.end.nextOffset };
       const deletes = Array.from({ length: firstSeq - state.start.firstSeq }, (_, i) => logKeys.batch(partition, state.start.firstSeq + i));
+      state.leaving = start.firstOffset;
       await commit(this.kv, { sets: [{ key: logKeys.start(partition), value: start }], deletes });
       state.start = start;
       if (state.hint.seq < firstSeq) state.hint = { offset: start.firstOffset, seq: firstSeq };
@@ -241,9 +287,11 @@ export class KvLog implements EventLog {
     let low = start.firstSeq, high = end.nextSeq;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      const place = await this.#place(partition, middle);
-      if (place === null || !holds(place)) low = middle + 1;
-      else high = middle;
+      // A damaged batch counts as the next one that is whole; those behind the last whole one hold.
+      let at = middle, place = await this.#place(partition, at);
+      while (place === null && at + 1 < high) place = await this.#place(partition, ++at);
+      if (place === null || holds(place)) high = middle;
+      else low = at + 1;
     }
     return low;
   }
@@ -253,6 +301,7 @@ export class KvLog implements EventLog {
       const { value } = await this.kv.get<Uint8Array>(logKeys.batch(partition, seq));
       return value === null ? null : placeOf(value);
     } catch (cause) {
+      if (isDamage(cause)) return null;
       throw storageFailing("read the log", cause);
     }
   }
@@ -264,10 +313,35 @@ export class KvLog implements EventLog {
   }
 }
 
-export const defaultRetention: Retention = { keepMs: limits.logKeepHours * 3_600_000, keepBytes: limits.logKeepBytes };
-
-function storageFailing(what: string, cause: unknown): GuardianError {
-  return cause instanceof GuardianError
-    ? cause
-    : new GuardianError("storage_failing", `Cannot ${what}: ${reasonOf(cause)}`, { cause, retryAfterS: 5 });
+/** What is stored of an edge of the log or, where that is damaged, what the batches say. */
+async function orFound<T>(stored: Promise<Deno.KvEntryMaybe<T>>, found: () => Promise<T>): Promise<T | null> {
+  try {
+    return (await stored).value;
+  } catch (failure) {
+    if (!isDamage(failure)) throw failure;
+    return await found();
+  }
 }
+
+/** The end as the last batch has it, with which it was committed. Throws `corrupt` when that is damaged or not there. */
+async function endFound(kv: Deno.Kv, partition: number): Promise<End> {
+  const [seq, value] = await edgeOf(kv, partition, true);
+  const { firstOffset, count, bytesBefore } = placeOf(value);
+  return { nextOffset: firstOffset + count, nextSeq: seq + 1, bytes: bytesBefore + value.length, operation: "" };
+}
+
+/** The start as the first batch that is there has it. Throws `corrupt` as `endFound`. */
+async function startFound(kv: Deno.Kv, partition: number): Promise<Start> {
+  const [seq, value] = await edgeOf(kv, partition, false);
+  return { firstOffset: placeOf(value).firstOffset, firstSeq: seq };
+}
+
+async function edgeOf(kv: Deno.Kv, partition: number, reverse: boolean): Promise<[seq: number, value: Uint8Array]> {
+  for await (const { key, value } of kv.list<Uint8Array>({ prefix: logKeys.batches(partition) }, { reverse, limit: 1 })) {
+    return [key[2] as number, value];
+  }
+  const why = "what is stored of it is damaged, and no batch is there that tells; restore the data folder from a backup";
+  throw new GuardianError("corrupt", `Cannot tell where partition ${partition} of the log ${reverse ? "ends" : "begins"}: ${why}`);
+}
+
+export const defaultRetention: Retention = { keepMs: limits.logKeepHours * 3_600_000, keepBytes: limits.logKeepBytes };

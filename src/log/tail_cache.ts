@@ -5,7 +5,7 @@ import type { EventBatch } from "../event/batch.ts";
 /** Bytes that a batch takes in memory, roughly: its columns and its words. */
 export function batchBytes(batch: EventBatch): number {
   const columns = 21 + (batch.purchase ? 24 : 0) + (batch.visitor ? 24 : 0) + (batch.identity ? 16 : 0) + (batch.properties ? 4 : 0);
-  return 512 + batch.kind.length * columns + batch.words.length * 64;
+  return 512 + batch.kind.length * columns + batch.words.length * 64 + (batch.eventIds ? 4 * batch.eventIds.count + batch.eventIds.end : 0);
 }
 
 export class TailCache {
@@ -15,6 +15,10 @@ export class TailCache {
 
   constructor(partitions: number, private readonly bytesMax: number) {
     this.#batches = Array.from({ length: partitions }, () => []);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Adds the next batch of its partition. */

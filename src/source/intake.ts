@@ -2,7 +2,7 @@
 // and appends many submissions in one commit. What always holds: a submission is answered when all of it is durable; the order of
 // submissions is the order of the log; no event with an identity is appended twice. It knows nothing of HTTP or files.
 
-import type { Clock } from "../clock.ts";
+import { type Clock, PatientClock } from "../clock.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
 import {
   ColumnBuilder,
@@ -37,6 +37,14 @@ export interface Submission {
 export interface Taken {
   readonly accepted: number;
   readonly duplicates: number;
+}
+
+/** What the start read of the log, behind the checkpoint of the identity index. */
+export interface IntakeRecovery {
+  readonly events: number;
+  readonly batches: number;
+  /** A later checkpoint was begun and not finished. */
+  readonly checkpointTorn: boolean;
 }
 
 interface Waiting {
@@ -88,6 +96,8 @@ const ROOM_BYTES_WATCHED = 32 * 1024, ROOM_BYTES_LEAST = 96 * 1024;
 /** Mask of rows without groups, each of a few hundred bytes at the most, between two looks at how full a commit is. */
 const PLAIN_ROWS_UNWATCHED = 15;
 const LAG_CHECK_MS = 5;
+/** How long identities are remembered at the most. */
+const REMEMBERED_MS = Math.max(limits.eventIdsKeepHours, limits.idempotencyKeysKeepHours) * 3_600_000;
 /** Rows that a shard has room for at first, beyond its even share of what waits. */
 const SHARE = 1.25, ROWS_AT_FIRST = 16;
 /** Bytes that a row of the first batch of a kind is taken for; those that come after know more. */
@@ -110,6 +120,10 @@ function hasGroups({ purchase, visitor, properties }: EventColumns): boolean {
 export class Intake {
   readonly #queue: Waiting[] = [];
   readonly #partitioner: Partitioner;
+  /** By which keys grow old: each has the wall clock's time of its arrival. */
+  readonly #age: PatientClock;
+  /** By which event ids arrive and grow old. It never follows a jump: what came before and what came since would be as far apart as that. */
+  readonly #idAge: PatientClock;
   readonly #runningKeys = new Set<string>();
   #working: Promise<void> | null = null;
   #closed = false;
@@ -130,6 +144,8 @@ export class Intake {
   #guessesOf: readonly string[] = [];
   /** Why appends fail at present, or null. */
   failing: string | null = null;
+  /** What the start had to read again. */
+  recovery: IntakeRecovery = { events: 0, batches: 0, checkpointTorn: false };
 
   private constructor(
     private readonly log: KvLog,
@@ -141,6 +157,8 @@ export class Intake {
     private readonly lingerMs: number,
   ) {
     this.#partitioner = new Partitioner(log.partitions);
+    this.#age = new PatientClock(clock, REMEMBERED_MS);
+    this.#idAge = new PatientClock(clock, Infinity);
     this.lastLive = new Array(log.partitions).fill(clock.monotonic());
   }
 
@@ -157,14 +175,18 @@ export class Intake {
     const keys = new KeysSeen();
     for await (const { seq, note } of log.notes()) for (const entry of decodeNotes(note)) keys.add(entry, seq);
     const intake = new Intake(log, identity, keys, clock, readers, logLine, lingerMs);
+    let events = 0, read = 0;
     for (let p = 0; p < log.partitions; p++) {
       let from = Math.max(identity.covered(p), log.start(p));
       for (let batches = await log.read(p, from); batches.length > 0; batches = await log.read(p, from)) {
         for (const batch of batches) intake.#absorb(batch);
         const last = batches[batches.length - 1];
+        events += last.firstOffset + last.count - from;
+        read += batches.length;
         from = last.firstOffset + last.count;
       }
     }
+    intake.recovery = { events, batches: read, checkpointTorn: identity.torn };
     intake.#noteEnds();
     return intake;
   }
@@ -240,6 +262,11 @@ export class Intake {
     return most;
   }
 
+  /** Submissions that wait for a commit of theirs. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   /** What `/health` tells of identities. */
   get identities(): { event_ids: number; span_hours: number; idempotency_keys: number } {
     const { count, spanHours } = this.identity.index.ids;
@@ -253,8 +280,9 @@ export class Intake {
 
   /** Writes the identity index's checkpoint, and drops keys that have had their day. */
   async checkpoint(): Promise<void> {
-    await this.identity.save(this.#known);
-    const { forgotten, oldestNote } = this.keys.sweep(this.clock.now());
+    this.#idAge.now();
+    await this.identity.save(this.#known, this.#idAge.behind);
+    const { forgotten, oldestNote } = this.keys.sweep(this.#age.now());
     for (const key of forgotten) this.identity.index.drop(sourceOfKey(key));
     if (forgotten.length > 0 && oldestNote !== Infinity) await this.log.dropNotes(oldestNote);
   }
@@ -328,13 +356,13 @@ export class Intake {
 
   /** Fills one commit from the queue, in order. What does not fit stays at the head of the queue. */
   #gather(group: Group): void {
-    const now = this.clock.now();
+    const now = this.clock.now(), age = this.#idAge.now();
     while (this.#queue.length > 0) {
       const waiting = this.#queue[0];
       if (waiting.marks !== null) {
         this.#sealAll(group);
         for (const mark of waiting.marks) this.#put(group, mark);
-      } else if (!this.#gatherRows(group, waiting, now)) {
+      } else if (!this.#gatherRows(group, waiting, age)) {
         this.#begin(group, waiting, now);
         break;
       } else {
@@ -559,6 +587,7 @@ export class Intake {
   }
 
   #absorb(batch: EventBatch): void {
-    this.identity.index.absorb(batch, (source) => source.startsWith("key-") && this.keys.get(source.slice(4))?.done === true);
+    const isComplete = (source: string) => source.startsWith("key-") && this.keys.get(source.slice(4))?.done === true;
+    this.identity.index.absorb(batch, this.#idAge.now(), isComplete);
   }
 }

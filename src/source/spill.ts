@@ -1,5 +1,6 @@
 // Sorted runs of rows on disk while a file that does not fit is brought into order: one file of encoded batches, read back run by run.
-// What always holds: the file is gone once the spill is closed; a batch holds few enough rows that one of each run fits in memory.
+// What always holds: the file is gone once the spill is closed, and where the system allows it also when the process is killed before; a batch
+// holds few enough rows that one of each run fits in memory.
 
 import { GuardianError, reasonOf } from "../errors.ts";
 import { type EventBatch, type EventColumns, LIVE, pendingBatch } from "../event/batch.ts";
@@ -15,7 +16,8 @@ export interface Run {
 
 /** A file of runs. Throws `folder_unusable` when it cannot be written or read back. */
 export class Spill {
-  readonly #path: string;
+  /** What is to be deleted at the end; null when nothing is. */
+  readonly #path: string | null;
   readonly #file: Deno.FsFile;
   readonly runs: Run[] = [];
   #bytes = 0;
@@ -23,8 +25,9 @@ export class Spill {
 
   constructor(folder: string | undefined) {
     try {
-      this.#path = Deno.makeTempFileSync({ dir: folder, prefix: "guardian-sort-" });
-      this.#file = Deno.openSync(this.#path, { read: true, write: true });
+      const path = Deno.makeTempFileSync({ dir: folder, prefix: "guardian-sort-" });
+      this.#file = Deno.openSync(path, { read: true, write: true });
+      this.#path = isUnlinked(path) ? null : path;
     } catch (cause) {
       throw failed("write", cause);
     }
@@ -60,7 +63,7 @@ export class Spill {
   /** Deletes the file. */
   close(): void {
     this.#file.close();
-    Deno.removeSync(this.#path);
+    if (this.#path !== null) Deno.removeSync(this.#path);
   }
 
   #bytesAt(at: number, length: number): Uint8Array {
@@ -76,6 +79,16 @@ export class Spill {
       throw failed("read back", cause);
     }
     return bytes;
+  }
+}
+
+/** Takes the name from a file that is open: then it goes with the process, however that ends. Windows refuses. */
+function isUnlinked(path: string): boolean {
+  try {
+    Deno.removeSync(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

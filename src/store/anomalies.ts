@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import { type Anomaly, type AnomalyStatus, type AnomalyType, anomalyTypes, type FeedbackVerdict } from "../detect/anomaly.ts";
 import type { Severity } from "../detect/verdict.ts";
 import type { AnomalyEffect } from "../engine/effects.ts";
+import { isDamage } from "../errors.ts";
 import { LIVE } from "../event/batch.ts";
 import { compareIds } from "../event/code.ts";
 import { limits } from "../limits.ts";
@@ -13,6 +14,7 @@ import { anomalyId, type Stored, toAnomaly, toStored } from "./anomaly_record.ts
 import { commit } from "./commit.ts";
 import { stateKeys } from "./keys.ts";
 import { Outbox } from "./outbox.ts";
+import { keysIn } from "./sealed.ts";
 import { Turns } from "./turns.ts";
 
 /** Which anomalies, and how many. Times in ms of window start: since included, until not. */
@@ -69,6 +71,8 @@ export class AnomalyStore {
   #feed = 0;
   #kept = 0;
   readonly #listeners = new Set<(change: AnomalyChange) => void>();
+  /** Effects that were handed in though they were stored already: after a crash they are derived a second time. */
+  passedOver = 0;
 
   /** What a person has said of a session: shown with its anomalies and never stored in them, so that it is always the newest word. */
   verdictOf: (session: string) => FeedbackVerdict | null = () => null;
@@ -111,6 +115,7 @@ export class AnomalyStore {
   /** Stores what the engine found, of each partition in the order of its log; what is stored already is passed over. */
   async apply(effects: readonly AnomalyEffect[]): Promise<void> {
     const fresh = await this.#turns.take(() => this.#freshOf(effects));
+    this.passedOver += effects.length - fresh.length;
     for (let from = 0; from < fresh.length;) {
       let to = from, keyBytes = 0;
       while (to < fresh.length && to - from < limits.anomaliesPerCommitMax && keyBytes < limits.commitKeyBytesMax * 0.8) {
@@ -160,7 +165,7 @@ export class AnomalyStore {
       sets.push({ key: stateKeys.anomalyByDetection(stored.detected, stored.id), value: stored.start });
     }
     for (const [hour, more] of hours) {
-      const before = this.#hours.get(hour) ?? (await this.kv.get<number>(stateKeys.anomalyHour(hour))).value ?? 0;
+      const before = this.#hours.get(hour) ?? await this.#confirmedIn(hour);
       hours.set(hour, before + more);
       sets.push({ key: stateKeys.anomalyHour(hour), value: before + more });
     }
@@ -258,9 +263,32 @@ export class AnomalyStore {
     this.#kept = kept;
   }
 
-  /** When an anomaly was first seen; `now` for one that is not stored, which only a lost file could cause. */
+  /** When an anomaly was first seen; `now` for one that is damaged, or not stored, which only a lost file could cause. */
   async #detectedAt(id: string, start: number, now: number): Promise<number> {
-    return this.#open.get(id)?.detected ?? (await this.kv.get<Stored>(stateKeys.anomaly(start, id))).value?.detected ?? now;
+    return this.#open.get(id)?.detected ?? (await this.#stored([stateKeys.anomaly(start, id)]))[0]?.detected ?? now;
+  }
+
+  /** How many were confirmed in an hour; where that is damaged, those of them that are there. hour: its start, ms. */
+  async #confirmedIn(hour: number): Promise<number> {
+    try {
+      return (await this.kv.get<number>(stateKeys.anomalyHour(hour))).value ?? 0;
+    } catch (failure) {
+      if (!isDamage(failure)) throw failure;
+      let count = 0;
+      for await (const { status } of this.within(hour, hour + HOUR_MS)) if (status === "confirmed") count++;
+      return count;
+    }
+  }
+
+  /** The records under some keys, null for those that are damaged or not there: one that is damaged hides no other. */
+  async #stored(keys: readonly Deno.KvKey[]): Promise<(Stored | null)[]> {
+    try {
+      return (await this.kv.getMany<Stored[]>(keys)).map(({ value }) => value);
+    } catch (failure) {
+      if (!isDamage(failure)) throw failure;
+      if (keys.length === 1) return [null];
+      return (await Promise.all(keys.map((key) => this.#stored([key])))).flat();
+    }
   }
 
   /** Confirmed anomalies, all types together. */
@@ -323,10 +351,10 @@ export class AnomalyStore {
   async *#at(places: readonly { place: readonly [number, string]; start: number }[]): AsyncGenerator<[readonly [number, string], Stored]> {
     const groups = Array.from({ length: Math.ceil(places.length / GOT_AT_ONCE) }, (_, i) => {
       const group = places.slice(i * GOT_AT_ONCE, (i + 1) * GOT_AT_ONCE);
-      return this.kv.getMany<Stored[]>(group.map(({ place: [, id], start }) => stateKeys.anomaly(start, id)));
+      return this.#stored(group.map(({ place: [, id], start }) => stateKeys.anomaly(start, id)));
     });
     const found = (await Promise.all(groups)).flat();
-    for (const [i, { value }] of found.entries()) if (value !== null) yield [places[i].place, value];
+    for (const [i, stored] of found.entries()) if (stored !== null) yield [places[i].place, stored];
   }
 
   #shown(stored: Stored): Anomaly {
@@ -344,10 +372,10 @@ export class AnomalyStore {
     const starts: number[] = [];
     let end = stateKeys.anomalyOfSession(session, Infinity, "");
     while (starts.length < most) {
-      const newest = this.kv.list({ prefix: stateKeys.anomaliesOfSession(session), end }, { reverse: true, limit: 1 });
+      const newest = keysIn(this.kv, { prefix: stateKeys.anomaliesOfSession(session), end }, { reverse: true, limit: 1 });
       const { done, value } = await newest.next();
       if (done) break;
-      const start = Math.floor((value.key[2] as number) / stepMs) * stepMs;
+      const start = Math.floor((value[2] as number) / stepMs) * stepMs;
       starts.push(start);
       end = stateKeys.anomalyOfSession(session, start, "");
     }
@@ -371,7 +399,7 @@ export class AnomalyStore {
 
   /** Window start of the newest anomaly, ms, or null when there is none. */
   async newest(): Promise<number | null> {
-    for await (const { key } of this.kv.list({ prefix: stateKeys.anomalies() }, { reverse: true, limit: 1 })) return key[1] as number;
+    for await (const key of keysIn(this.kv, { prefix: stateKeys.anomalies() }, { reverse: true, limit: 1 })) return key[1] as number;
     return null;
   }
 
@@ -386,7 +414,7 @@ export class AnomalyStore {
 
   /** Whether a session has an anomaly of any status. */
   async knows(session: string): Promise<boolean> {
-    for await (const _ of this.kv.list({ prefix: stateKeys.anomaliesOfSession(session) }, { limit: 1 })) return true;
+    for await (const _ of keysIn(this.kv, { prefix: stateKeys.anomaliesOfSession(session) }, { limit: 1 })) return true;
     return false;
   }
 }

@@ -2,8 +2,8 @@
 // leaves a caller to guess: a commit that was refused by its checks says so, one that failed may or may not have landed.
 
 import { assert } from "../assert.ts";
-import { GuardianError, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { storageFailing } from "../storage_failure.ts";
 
 export interface Mutations {
   /** Keys whose version must be as read; null: the key must not exist. */
@@ -37,12 +37,17 @@ export async function commit(kv: Deno.Kv, { checks = [], sets = [], deletes = []
   try {
     return (await atomic.commit()).ok;
   } catch (cause) {
-    throw new GuardianError("storage_failing", `Cannot store: ${reasonOf(cause)}`, { cause, retryAfterS: 5 });
+    throw storageFailing("store", cause);
   }
 }
 
 /** Deletes any number of keys, in as many commits as it takes. */
 export async function deleteAll(kv: Deno.Kv, keys: readonly Deno.KvKey[]): Promise<void> {
-  const chunk = 400;
-  for (let from = 0; from < keys.length; from += chunk) await commit(kv, { deletes: keys.slice(from, from + chunk) });
+  const most = 400;
+  for (let from = 0; from < keys.length;) {
+    let to = from, bytes = 0;
+    while (to < keys.length && to - from < most && (bytes += keyBytes(keys[to])) <= limits.commitKeyBytesMax) to++;
+    await commit(kv, { deletes: keys.slice(from, to) });
+    from = to;
+  }
 }

@@ -7,6 +7,7 @@ import type { Reject, RejectCode } from "../event/reject.ts";
 import { limits } from "../limits.ts";
 import { commit, deleteAll } from "./commit.ts";
 import { stateKeys } from "./keys.ts";
+import { keysIn } from "./sealed.ts";
 import { Turns } from "./turns.ts";
 
 /** A refused line. raw: its first bytes, with addresses masked; rawBytes: how long it was. time: ms. */
@@ -29,25 +30,40 @@ interface OfSource {
 
 const PER_COMMIT = 40;
 const HOUR_MS = 3_600_000;
+/** How the source of a request with a key begins. */
+const KEY_PREFIX = "key-";
 
 export class DeadLetterStore {
   #next = 0;
   #first = 0;
   #refused = 0;
   #forgotAt = -Infinity;
+  /** Whether a commit may have landed of which memory knows nothing. */
+  #uncertain = false;
+  /** Sources noted since some were last forgotten. */
+  #newSources = 0;
   readonly #turns = new Turns();
 
-  private constructor(private readonly kv: Deno.Kv, private readonly clock: Clock) {}
+  private constructor(private readonly kv: Deno.Kv, private readonly clock: Clock, private readonly sourcesMax: number) {}
 
-  static async open(kv: Deno.Kv, clock: Clock): Promise<DeadLetterStore> {
-    const store = new DeadLetterStore(kv, clock);
-    for await (const { key } of kv.list({ prefix: stateKeys.deadLetters() }, { limit: 1, reverse: true })) {
-      store.#next = (key[1] as number) + 1;
-    }
-    store.#first = store.#next;
-    for await (const { key } of kv.list({ prefix: stateKeys.deadLetters() }, { limit: 1 })) store.#first = key[1] as number;
-    store.#refused = (await kv.get<number>(stateKeys.deadLetterCounts())).value ?? 0;
+  static async open(kv: Deno.Kv, clock: Clock, sourcesMax: number = limits.deadLetterSourcesMax): Promise<DeadLetterStore> {
+    const store = new DeadLetterStore(kv, clock, sourcesMax);
+    await store.#load();
     return store;
+  }
+
+  /** Takes from KV what memory holds of it: at start, and after a commit of which nobody knows whether it landed. */
+  async #load(): Promise<void> {
+    let next = 0;
+    for await (const key of keysIn(this.kv, { prefix: stateKeys.deadLetters() }, { limit: 1, reverse: true })) {
+      next = (key[1] as number) + 1;
+    }
+    let first = next;
+    for await (const key of keysIn(this.kv, { prefix: stateKeys.deadLetters() }, { limit: 1 })) first = key[1] as number;
+    this.#refused = (await this.kv.get<number>(stateKeys.deadLetterCounts())).value ?? 0;
+    this.#next = next;
+    this.#first = first;
+    this.#uncertain = false;
   }
 
   /** Dead letters that are kept. */
@@ -69,6 +85,7 @@ export class DeadLetterStore {
   }
 
   async #add(name: string, source: string | null, first: number, rejects: readonly Reject[], beyond: number): Promise<void> {
+    if (this.#uncertain) await this.#load();
     const time = this.clock.now();
     const had = source === null ? 0 : (await this.kv.get<OfSource>(stateKeys.deadLettersOf(source))).value?.count ?? 0;
     const fresh = source === null ? rejects : rejects.slice(Math.max(0, had - first));
@@ -87,10 +104,13 @@ export class DeadLetterStore {
         const count = isLast ? end : first + (rejects.length - fresh.length) + from + some.length;
         sets.push({ key: stateKeys.deadLettersOf(source), value: { count: Math.max(had, count), time } satisfies OfSource });
       }
+      this.#uncertain = true;
       await commit(this.kv, { sets });
+      this.#uncertain = false;
       this.#next += some.length;
       this.#refused = refused;
     }
+    if (source !== null && had === 0) this.#newSources++;
     if (this.kept > limits.deadLettersMax) await this.#dropBefore(this.#next - limits.deadLettersMax);
   }
 
@@ -119,15 +139,24 @@ export class DeadLetterStore {
     });
   }
 
-  /** Forgets how many dead letters a source had, once those are too old to be kept; at most hourly. */
+  /**
+   * Forgets how many dead letters a source had, once those are too old to be kept, or its key is too old to be known again; and the oldest
+   * where there are too many. Hourly, or once many are new.
+   */
   async #forgetSources(oldest: number): Promise<void> {
-    if (this.clock.now() - this.#forgotAt < HOUR_MS) return;
-    this.#forgotAt = this.clock.now();
-    const old: Deno.KvKey[] = [];
+    const now = this.clock.now();
+    if (now - this.#forgotAt < HOUR_MS && this.#newSources <= this.sourcesMax / 10) return;
+    const oldestKey = now - limits.idempotencyKeysKeepHours * HOUR_MS;
+    const old: Deno.KvKey[] = [], kept: { key: Deno.KvKey; time: number }[] = [];
     for await (const { key, value } of this.kv.list<OfSource>({ prefix: stateKeys.sourcesOfDeadLetters() }, { batchSize: 500 })) {
-      if (value.time < oldest) old.push(key);
+      const isKey = (key[1] as string).startsWith(KEY_PREFIX);
+      if (value.time < (isKey ? Math.max(oldest, oldestKey) : oldest)) old.push(key);
+      else kept.push({ key, time: value.time });
     }
-    await deleteAll(this.kv, old);
+    const over = kept.sort((a, b) => a.time - b.time).slice(0, Math.max(0, kept.length - this.sourcesMax));
+    await deleteAll(this.kv, [...old, ...over.map(({ key }) => key)]);
+    this.#forgotAt = now;
+    this.#newSources = 0;
   }
 
   async #dropBefore(before: number): Promise<void> {

@@ -93,6 +93,9 @@ export const stateKeys = {
   resultPage: (table: string, traffic: string, date: string, page: number) => ["result", table, traffic, date, page],
   resultPages: (table: string, traffic: string, date: string) => ["result", table, traffic, date],
   resultsOf: (table: string, traffic: string) => ["result", table, traffic],
+  /** Sizes and sha-256 of a file of day jobs, the newest first, by its path within the lake folder. */
+  resultSums: (file: string) => ["result_sums", file],
+  allResultSums: () => ["result_sums"],
   /** The newest run of a job for a day; every finished try by its number; and the next number: { next }. */
   run: (date: string, job: string) => ["run", date, job],
   runsOf: (date: string) => ["run", date],

@@ -3,10 +3,11 @@
 // one or the new one, never both; writing the same result again changes nothing that can be seen.
 
 import { serialize } from "node:v8";
-import { GuardianError } from "../errors.ts";
+import { GuardianError, isDamage } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Mutations } from "./commit.ts";
 import { stateKeys } from "./keys.ts";
+import { keysIn } from "./sealed.ts";
 
 export const traffics = ["all", "humans"] as const;
 /** Whose events count: everybody's, or those of sessions that are not flagged as bots. */
@@ -69,15 +70,29 @@ export class ResultStore {
     throw new GuardianError("storage_failing", `Cannot read ${table} of ${date}: it keeps being replaced`, { retryAfterS: 1 });
   }
 
-  /** Results of one table, by day. */
+  /** Results of one table, by day. One that is damaged is passed over, and hides no other. */
   async list(table: string, traffic: Traffic, query: ResultQuery): Promise<Result[]> {
-    const dates: string[] = [];
-    for await (const date of this.dates(table, traffic, query)) if (dates.push(date) === query.limit) break;
-    const results = await Promise.all(dates.map((date) => this.get(table, date, traffic)));
-    return results.filter((result) => result !== null);
+    const results: Result[] = [];
+    let dates: string[] = [];
+    const orNone = (failure: unknown) => {
+      if (isDamage(failure)) return null;
+      throw failure;
+    };
+    const read = async () => {
+      const some = await Promise.all(dates.map((date) => this.get(table, date, traffic).catch(orNone)));
+      results.push(...some.filter((result) => result !== null));
+      dates = [];
+    };
+    for await (const date of this.dates(table, traffic, query)) {
+      if (results.length + dates.push(date) < query.limit) continue;
+      await read();
+      if (results.length === query.limit) break;
+    }
+    await read();
+    return results;
   }
 
-  /** The days that have a result. */
+  /** The days that have a result, be it a damaged one: whoever reads it is told, and none is left out unseen. */
   async *dates(
     table: string,
     traffic: Traffic = "all",
@@ -85,7 +100,7 @@ export class ResultStore {
   ): AsyncGenerator<string> {
     const prefix = stateKeys.resultsOf(table, traffic);
     const range = { start: [...prefix, from ?? ""], end: [...prefix, to === undefined ? AFTER_DATES : to + AFTER_DATES] };
-    for await (const { key } of this.kv.list(range, { reverse: newestFirst, batchSize: 200 })) {
+    for await (const key of keysIn(this.kv, range, { reverse: newestFirst, batchSize: 200 })) {
       if (key[4] === 0) yield key[3] as string;
     }
   }
@@ -116,8 +131,12 @@ export class ResultStore {
   }
 
   async #keysOf(table: string, date: string, traffic: Traffic): Promise<Deno.KvKey[]> {
-    const { value } = await this.kv.get<Page>(stateKeys.resultPage(table, traffic, date, 0));
-    return Array.from({ length: value?.pages ?? 0 }, (_, page) => stateKeys.resultPage(table, traffic, date, page));
+    const pages = await this.kv.get<Page>(stateKeys.resultPage(table, traffic, date, 0)).then(({ value }) => value?.pages ?? 0, (error) => {
+      // A damaged result is replaced like any other.
+      if (isDamage(error)) return limits.resultPagesMax;
+      throw error;
+    });
+    return Array.from({ length: pages }, (_, page) => stateKeys.resultPage(table, traffic, date, page));
   }
 
   /** Rows of the pages after the first, or null when they are of another run by now. */

@@ -7,8 +7,11 @@ import { limits } from "../limits.ts";
 import { commit, type Mutations } from "./commit.ts";
 import { stateKeys } from "./keys.ts";
 
-export const runStates = ["waiting", "running", "succeeded", "failed", "skipped"] as const;
-/** waiting: for its next try. failed: after its last one. skipped: there was nothing to count. */
+export const runStates = ["waiting", "running", "succeeded", "failed", "skipped", "interrupted"] as const;
+/**
+ * waiting: for its next try. failed: after its last one. skipped: there was nothing to count. interrupted: its process ended in it, and it is
+ * tried again.
+ */
 export type RunState = (typeof runStates)[number];
 
 export const runTriggers = ["schedule", "hand"] as const;
@@ -108,6 +111,13 @@ export class RunStore {
     const book = new RunBook();
     for await (const { value } of this.kv.list<Run>({ prefix: stateKeys.runsOf(date) })) book.put(value);
     return book;
+  }
+
+  /** How many runs a process has left under way that ended in them. Reads no more than the lease, where that was given back. */
+  async interrupted(): Promise<number> {
+    const lease = (await this.kv.get<{ until: number }>(stateKeys.jobLease())).value;
+    if (lease === null || lease.until === 0) return 0;
+    return [...(await this.book()).all()].filter(({ state }) => state === "running").length;
   }
 
   async get(date: string, job: string): Promise<Run | null> {

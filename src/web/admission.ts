@@ -1,8 +1,9 @@
 // How many requests with a body, and how many bytes of bodies, are held at one time. What always holds: what a ticket took is given back
-// when it is disposed of, once.
+// when it is disposed of, once; who is turned away makes the slowest body give up its place, so that slow clients cannot keep others out.
 
 import { GuardianError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { makeWay } from "./slow_bodies.ts";
 
 const RETRY_AFTER_S = 1;
 
@@ -32,6 +33,7 @@ export class Admission {
   /** Lets a request in. Throws `overloaded`. */
   enter(): Ticket {
     if (this.#requests >= this.requestsMax) {
+      makeWay();
       const why = `${this.requestsMax} requests are under way already; send it again in a moment`;
       throw new GuardianError("overloaded", `Cannot take this request: ${why}`, { retryAfterS: RETRY_AFTER_S });
     }
@@ -42,6 +44,7 @@ export class Admission {
   /** Counts bytes in, for a ticket. Throws `overloaded`. */
   hold(bytes: number): void {
     if (this.#bytes + bytes > this.bytesMax) {
+      makeWay();
       const why = `requests that are under way hold ${this.#bytes} bytes, of ${this.bytesMax} at the most; send it again in a moment`;
       throw new GuardianError("overloaded", `Cannot take this request: ${why}`, { retryAfterS: RETRY_AFTER_S });
     }

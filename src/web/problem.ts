@@ -4,6 +4,7 @@
 import { z } from "@hono/zod-openapi";
 import { type ErrorCode, errorCodes, GuardianError, kindOf, reasonOf } from "../errors.ts";
 import type { LogLine } from "../log_line.ts";
+import { isStorageFailure, storageFailing } from "../storage_failure.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
 
@@ -69,7 +70,11 @@ function problemOf(code: ErrorCode, detail: string, requestId: string): Problem 
 /** The answer to a request that failed; what only the operator may know goes to the log. */
 export function problemResponse(thrown: unknown, request: Request, logLine: LogLine): Response {
   const requestId = crypto.randomUUID();
-  const error = thrown instanceof GuardianError ? thrown : new GuardianError("internal", reasonOf(thrown), { cause: thrown });
+  const error = thrown instanceof GuardianError
+    ? thrown
+    : isStorageFailure(thrown)
+    ? storageFailing("answer this request", thrown)
+    : new GuardianError("internal", reasonOf(thrown), { cause: thrown });
   const { status } = error.kind;
   const told = status !== 500;
   if (!told) {
@@ -78,7 +83,8 @@ export function problemResponse(thrown: unknown, request: Request, logLine: LogL
     logLine("error", "request_failed", { request_id: requestId, method: request.method, path: pathname, reason: error.message, stack });
   }
   const code = told ? error.code : "internal";
-  const detail = told
+  // What is damaged is for whoever asked to know: it says what to do.
+  const detail = told || error.code === "corrupt"
     ? error.message
     : "Cannot answer this request: something went wrong inside; the server's log has it under this instance";
   const headers = new Headers({ "Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store" });

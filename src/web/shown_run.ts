@@ -12,7 +12,9 @@ export const runSchema = z.object({
   number: z.int().min(1).nullable().describe("Number of its last try; null until it has begun"),
   job: z.enum(jobNames),
   date: z.string().describe("The local day"),
-  state: z.enum(runStates).describe("waiting: for its turn, or its next try; skipped: there was nothing to count"),
+  state: z.enum(runStates).describe(
+    "waiting: for its turn, or its next try; skipped: there was nothing to count; interrupted: its process ended in it, and it is tried again",
+  ),
   trigger: z.enum(runTriggers).describe("schedule, or by hand"),
   tries: count.describe("Tries begun"),
   started_at: time,

@@ -8,6 +8,7 @@ import type { Anomaly } from "../detect/anomaly.ts";
 import { GuardianError } from "../errors.ts";
 import { ASIDE, exists } from "../lake/atomic_file.ts";
 import { allParts, Duck, isWhole, literal, readManifest, selectParts, type Table, tables } from "../lake/mod.ts";
+import { wrongWithResult } from "../lake/result_sums.ts";
 import { limits } from "../limits.ts";
 import type { AnomalyStore } from "../store/anomalies.ts";
 import { FORMULA } from "./csv.ts";
@@ -42,19 +43,20 @@ export async function exportFile(source: ExportFrom, order: ExportOrder): Promis
   const { lakeFolder } = source.days.context, id = crypto.randomUUID(), name = `export_${id}`;
   const duck = await Duck.open({ lakeFolder, name, memoryMib: limits.jobMemoryMib });
   const aside = join(duck.lakeFolder, ASIDE, `${name}.${order.format}`), lines = `${aside}.lines`;
+  const results: string[] = [];
   try {
     const select = order.table === "anomalies"
       ? await selectAnomalies(source, order, lines)
       : (tables as readonly string[]).includes(order.table)
       ? await selectRaw(source, order, duck.lakeFolder)
-      : await selectResults(source, order, duck.lakeFolder);
+      : await selectResults(source, order, duck.lakeFolder, results);
     const columns = await columnsOf(duck, select);
     await duck.run(`COPY (SELECT ${columns.map((column) => written(column, order.format)).join(", ")} FROM (${select}))
       TO ${literal(aside)} (${OPTIONS[order.format]})`);
     return await openAndForget(aside);
   } catch (cause) {
     await Deno.remove(aside).catch(() => {});
-    throw cause;
+    throw await damagedFile(duck, order.table, results, cause);
   } finally {
     duck.close();
     await Deno.remove(lines).catch(() => {});
@@ -98,7 +100,8 @@ function written({ name, type }: ExportColumn, format: ExportFormat): string {
 
 async function selectRaw({ days, zone }: ExportFrom, { table, from, to }: ExportOrder, lakeFolder: string): Promise<string> {
   const { start, end } = spanOf(zone, from, to);
-  const manifest = await readManifest(days.context.kv);
+  const first = start === -Infinity ? "" : utcDay(start), last = end === Infinity ? "~" : utcDay(end);
+  const manifest = await readManifest(days.context.kv, (dt) => dt >= first && dt <= last);
   const parts = allParts(manifest).filter((part) => part.table === table && part.maxTime >= start && part.minTime < end);
   for (const part of parts) {
     if (await isWhole(lakeFolder, part)) continue;
@@ -112,13 +115,24 @@ async function selectRaw({ days, zone }: ExportFrom, { table, from, to }: Export
   return `SELECT * FROM (${selectParts(parts, table as Table, lakeFolder)})${where}`;
 }
 
-async function selectResults({ days }: ExportFrom, { table, from, to }: ExportOrder, lakeFolder: string): Promise<string> {
+/** `files` gets the paths of the files that it reads. */
+async function selectResults(
+  { days }: ExportFrom,
+  { table, from, to }: ExportOrder,
+  lakeFolder: string,
+  files: string[],
+): Promise<string> {
   const dates = await Array.fromAsync(days.results.dates(table, "all", { from, to }));
   const paths = dates.map((date) => join(lakeFolder, resultFile(table, date)));
   for (const [i, path] of paths.entries()) {
-    if (await exists(path)) continue;
-    throw new GuardianError("not_found", `Cannot export ${table} of ${dates[i]}: its file is not in the lake folder; run that day again`);
+    if (!await exists(path)) {
+      throw new GuardianError("not_found", `Cannot export ${table} of ${dates[i]}: its file is not in the lake folder; run that day again`);
+    }
+    const file = resultFile(table, dates[i]);
+    if (await wrongWithResult(days.context.kv, lakeFolder, file) === null) continue;
+    throw new GuardianError("storage_failing", `Cannot export ${table}: its file ${file} is damaged; run that day again`);
   }
+  files.push(...paths);
   if (paths.length > 0) return `SELECT * FROM read_parquet([${paths.map(literal).join(", ")}], hive_partitioning = false)`;
   const types = {
     date: "DATE",
@@ -175,11 +189,29 @@ async function selectAnomalies({ anomalies, zone }: ExportFrom, { from, to }: Ex
   return `SELECT * FROM read_json(${literal(path)}, format = 'newline_delimited', columns = {${columns}})`;
 }
 
+/** What a failed export is due to: the first of its files that cannot be read, or whatever it was. */
+async function damagedFile(duck: Duck, table: string, paths: readonly string[], cause: unknown): Promise<unknown> {
+  if (cause instanceof GuardianError) return cause;
+  for (const path of paths) {
+    try {
+      await duck.rows(`SELECT count(DISTINCT hash(read)) FROM read_parquet(${literal(path)}, hive_partitioning = false) AS read`);
+    } catch {
+      const file = path.slice(duck.lakeFolder.length + 1);
+      return new GuardianError("storage_failing", `Cannot export ${table}: its file ${file} is damaged; run that day again`, { cause });
+    }
+  }
+  return cause;
+}
+
 function spanOf(zone: Zone, from: string | undefined, to: string | undefined): { start: number; end: number } {
   return {
     start: from === undefined ? -Infinity : zone.spanOf(from).start,
     end: to === undefined ? Infinity : zone.spanOf(dayAfter(to)).start,
   };
+}
+
+function utcDay(ms: number): string {
+  return new Date(ms).toISOString().slice(0, "2014-04-07".length);
 }
 
 function timeLiteral(ms: number): string {

@@ -140,7 +140,7 @@ export interface Run {
   readonly number: number | null;
   readonly job: string;
   readonly date: string;
-  readonly state: "running" | "waiting" | "succeeded" | "failed" | "skipped";
+  readonly state: "running" | "waiting" | "succeeded" | "failed" | "skipped" | "interrupted";
   readonly trigger: string;
   readonly tries: number;
   readonly started_at: string | null;
@@ -188,7 +188,8 @@ export type BackfillLine =
   | { readonly type: "problem"; readonly detail: string };
 
 export interface Health {
-  readonly status: "ok" | "failing" | "stopping";
+  readonly status: "ok" | "degraded" | "failing" | "stopping";
+  readonly damage?: { readonly count: number; readonly pieces: readonly { readonly what: string; readonly reason: string }[] };
   readonly database: "ok" | "failing";
   readonly version: string;
   readonly uptime_s: number;

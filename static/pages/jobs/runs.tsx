@@ -17,6 +17,7 @@ const states: readonly [Run["state"], string][] = [
   ["succeeded", "Done"],
   ["waiting", "Failed, tried again"],
   ["failed", "Failed"],
+  ["interrupted", "Cut off"],
   ["skipped", "Nothing to count"],
 ];
 

@@ -24,10 +24,10 @@ export function Server() {
 }
 
 function Parts({ health }: { health: Health }) {
-  const { status, database, parts, lag_events, recovery, uptime_s, version, webhook } = health;
+  const { status, database, damage, parts, lag_events, recovery, uptime_s, version, webhook } = health;
   const wrong = Object.entries(parts).filter(([, { status }]) => status === "failing");
   const lag = lag_events.engine + lag_events.archiver;
-  const words = { ok: "All well", failing: "Failing", stopping: "Shutting down" };
+  const words = { ok: "All well", degraded: "Damaged data left out", failing: "Failing", stopping: "Shutting down" };
   return (
     <>
       {wrong.map(([name, { reason }]) => (
@@ -35,6 +35,14 @@ function Parts({ health }: { health: Health }) {
           {reason ?? "The server gives no reason."}
         </Notice>
       ))}
+      {damage !== undefined && damage.count > 0 && (
+        <Notice
+          kind="error"
+          title={`${counted(damage.count, "piece")} of stored data ${damage.count === 1 ? "is" : "are"} damaged, and left out`}
+        >
+          {damage.pieces.map(({ what, reason }) => `${what}: ${reason}`).join("; ")}. Run verify: it says what can be rebuilt.
+        </Notice>
+      )}
       <Tiles label="Health">
         <Tile
           name="Server"

@@ -28,6 +28,8 @@ export function runInWords(run: Run, now: number): Words {
       };
     case "failed":
       return { kind: "error", word: "Failed", more: `after ${counted(run.tries, "try", "tries")}` };
+    case "interrupted":
+      return { kind: "warning", word: "Cut off", more: "as the server ended in it; tried again" };
     case "skipped":
       return { kind: "", word: "Nothing to count", more: "" };
     case "succeeded":
