@@ -5,8 +5,9 @@ import { makeClicks, writeCsv } from "../../bench/clicks.ts";
 import { guardian, lastJson, run } from "../support/process.ts";
 import { lakeLines } from "../support/lake.ts";
 import { random } from "../engine/oracle.ts";
+import { tell } from "../support/proof.ts";
 
-const KILLS = Number(Deno.env.get("GUARDIAN_TEST_KILLS") ?? 6);
+const KILLS = Number(Deno.env.get("GUARDIAN_TEST_REPLAY_KILLS") ?? 6);
 
 interface Summary {
   events: number;
@@ -72,6 +73,7 @@ Deno.test(`replay that is killed ${KILLS} times has the same anomalies and the s
       await Deno.remove(killed, { recursive: true });
     }
     assert.ok(deaths >= KILLS / 3, `${deaths} of ${KILLS} runs died before their end`);
+    tell("killed: replay", { runs: KILLS, killed: deaths, rows_of_each: want.accepted, anomalies_of_each: found.length, seed });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -295,7 +295,6 @@ Deno.test("inputs of a command are read in turn, and leave nothing on disk when 
       [{ kind: "click", time: T, session: "1", item: "5" }],
       [{ kind: "click", time: T, session: "x", item: "5" }],
     ]);
-    assert.equal([...Deno.readDirSync(spill.path)].length, 1);
   }
   assert.deepEqual([...Deno.readDirSync(spill.path)], []);
 });

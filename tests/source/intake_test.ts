@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ColumnBuilder, columnText, LIVE } from "../../src/event/batch.ts";
-import { ABSENT } from "../../src/event/code.ts";
+import { ABSENT, integerCode } from "../../src/event/code.ts";
 import { PURCHASE } from "../../src/event/kind.ts";
 import { limits } from "../../src/limits.ts";
 import { KvLog } from "../../src/log/kv_log.ts";
@@ -57,7 +57,9 @@ function clicks(rows: readonly (readonly [string, string | null])[], time = 1_40
   const columns = new ColumnBuilder();
   for (const [session, eventId] of rows) {
     const row = columns.push(0, time++, columns.code(session), columns.code("item"), ABSENT);
-    if (eventId !== null) columns.withIdentity().eventId[row] = columns.code(eventId);
+    if (eventId !== null) {
+      columns.withIdentity().eventId[row] = integerCode(eventId) >= 0 ? integerCode(eventId) : columns.eventIdCode(eventId);
+    }
   }
   return columns;
 }
@@ -450,7 +452,7 @@ Deno.test("intake takes rows of a source column by column as it does one by one:
     all.push(0, 1_400_000_000_000 + row, all.code(who), Math.floor(next() * 500), next() < 0.1 ? all.code("S") : ABSENT);
     if (next() < 0.4) {
       const id = `id ${Math.floor(next() * 20_000)}`;
-      all.withIdentity().eventId[row] = all.code(id);
+      all.withIdentity().eventId[row] = next() < 0.2 ? all.code(id) : all.eventIdCode(id);
       if (ids.has(`${who} ${id}`)) continue;
       ids.add(`${who} ${id}`);
     }

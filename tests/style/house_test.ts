@@ -23,7 +23,7 @@ async function* files(folder: string, ending: RegExp): AsyncGenerator<string> {
 const mayImport: Record<string, readonly string[]> = {
   event: [],
   detect: ["event"],
-  log: ["event", "store/commit", "store/keys"],
+  log: ["event", "store/commit", "store/keys", "store/sealed"],
   store: ["event", "detect", "engine/effects"],
   engine: ["event", "detect", "log", "store"],
   lake: ["event", "log", "store"],

@@ -6,8 +6,13 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /** A command of the program, not started yet. */
 export function guardian(args: readonly string[], options: { env?: Record<string, string> } = {}): Deno.Command {
+  return program("main.ts", args, options);
+}
+
+/** A script of the project with the program's permissions, not started yet. */
+export function program(script: string, args: readonly string[], options: { env?: Record<string, string> } = {}): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-P=server", "main.ts", ...args],
+    args: ["run", "--quiet", "-P=server", script, ...args],
     cwd: root,
     env: { NO_COLOR: "1", ...options.env },
     stdin: "null",
@@ -42,13 +47,33 @@ export function lastJson<T>({ stdout, stderr, code }: Output): T {
 export interface Server {
   readonly url: string;
   readonly child: Deno.ChildProcess;
+  /** What it has logged, the last pieces of it. */
+  logged(): string;
   /** Ends it with a signal and waits. Returns its exit code. */
   end(signal: Deno.Signal): Promise<number>;
 }
 
+/** A server that may not listen yet. */
+export interface Starting {
+  readonly child: Deno.ChildProcess;
+  /** Rejects when it ends before it listens. */
+  readonly listening: Promise<Server>;
+}
+
 /** Starts `serve` on a free port and waits for its line. */
-export async function serve(data: string, ...args: string[]): Promise<Server> {
+export function serve(data: string, ...args: string[]): Promise<Server> {
+  return starting(data, ...args).listening;
+}
+
+/** Starts `serve` on a free port. */
+export function starting(data: string, ...args: string[]): Starting {
   const child = guardian(["serve", "--data", data, "--port", "0", ...args]).spawn();
+  const listening = listen(child);
+  listening.catch(() => {}); // whoever waits for it is told
+  return { child, listening };
+}
+
+async function listen(child: Deno.ChildProcess): Promise<Server> {
   const errors: string[] = [];
   const draining = (async () => {
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
@@ -60,7 +85,10 @@ export async function serve(data: string, ...args: string[]): Promise<Server> {
   let text = "";
   while (!text.includes("\n")) {
     const { value, done } = await reader.read();
-    if (done) throw new Error(`The server ended before it listened: ${errors.join("")}`);
+    if (done) {
+      await draining;
+      throw new Error(`The server ended before it listened: ${errors.join("")}`);
+    }
     text += value;
   }
   const url = /listening on (http:\S+)/.exec(text)?.[1];
@@ -71,6 +99,7 @@ export async function serve(data: string, ...args: string[]): Promise<Server> {
   return {
     url,
     child,
+    logged: () => errors.join(""),
     async end(signal) {
       try {
         child.kill(signal);

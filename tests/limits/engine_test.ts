@@ -1,0 +1,154 @@
+// Limits of the engine at their edges: open panes, sessions that are followed, tables that are used again, words, evidence, and the times by
+// which windows close. Where a limit is large the engine is given a small one of the same kind.
+
+import assert from "node:assert/strict";
+import { noEffects } from "../../src/engine/effects.ts";
+import { IdleMarks } from "../../src/engine/idle_marks.ts";
+import { Lane } from "../../src/engine/lane.ts";
+import { Pane, PANE_MS } from "../../src/engine/pane.ts";
+import { PartitionState } from "../../src/engine/step.ts";
+import { ColumnBuilder, type EventBatch, LIVE, pendingBatch } from "../../src/event/batch.ts";
+import { ABSENT } from "../../src/event/code.ts";
+import { CLICK } from "../../src/event/kind.ts";
+import { limits } from "../../src/limits.ts";
+import { TestClock } from "../support/clock.ts";
+
+const EDGES = [-1, 0, 1];
+const T0 = Date.UTC(2026, 0, 1);
+
+/** Clicks as [session, time, item], in one batch. */
+function batchOf(clicks: readonly (readonly [string, number, string])[], lane = "replay-one", arrival = 0, firstOffset = 0): EventBatch {
+  const columns = new ColumnBuilder();
+  for (const [session, time, item] of clicks) columns.push(CLICK, time, columns.code(session), columns.code(item), ABSENT);
+  return { ...pendingBatch(columns, lane, 0), firstOffset, arrival };
+}
+
+/** What the engine makes of batches, one after the other. */
+function effectsOf(...batches: readonly EventBatch[]) {
+  const state = new PartitionState(0), effects = noEffects();
+  for (const batch of batches) state.step(batch, effects);
+  return { state, effects };
+}
+
+Deno.test("a click is counted as evicted when its pane is one beyond panesMax", () => {
+  for (const by of EDGES) {
+    const lane = new Lane("replay-one", () => {});
+    // The newest first would close nothing either: time stands still, as only `reach` moves it.
+    const times = Array.from({ length: limits.panesMax + by }, (_, i) => T0 + i * PANE_MS);
+    lane.begin(batchOf(times.map((time) => ["1", time, "1"])), Infinity);
+    times.forEach((_, row) => lane.click(row, 1, 1));
+    assert.deepEqual([lane.panes, lane.evicted], [limits.panesMax + Math.min(by, 0), Math.max(0, by)], `${by}`);
+  }
+});
+
+Deno.test("sessions of a pane are forgotten when those that are followed are one beyond paneHotSessionsMax", () => {
+  for (const by of EDGES) {
+    const pane = new Pane();
+    pane.reset(T0, 0, limits.paneSessionsMax);
+    for (let session = 0; session < limits.paneHotSessionsMax + by; session++) pane.follow(session);
+    assert.equal(pane.full, by > 0, `${by}`);
+    if (by <= 0) continue;
+    assert.equal(pane.forget(), pane.hot.length === 0 ? limits.paneHotSessionsMax + by : limits.paneHotSessionsMax + by - pane.hot.length);
+    assert.ok(pane.hot.length <= limits.paneHotSessionsMax / 2, `${pane.hot.length} are left`);
+  }
+});
+
+Deno.test("sessions of a pane are forgotten when they are one beyond paneSessionsMax", () => {
+  for (const by of EDGES) {
+    const pane = new Pane(), one = pane.sessions;
+    pane.reset(T0, 0, limits.paneSessionsMax);
+    for (let session = 0; session < limits.paneSessionsMax + by; session++) pane.click(session, 1, 0);
+    assert.deepEqual([one, pane.sessions, pane.full], [0, limits.paneSessionsMax + by, by > 0], `${by}`);
+    if (by > 0) assert.ok(pane.forget() > 0 && pane.sessions <= limits.paneSessionsMax / 2, `${pane.sessions} are left`);
+  }
+});
+
+Deno.test("tables of closed panes are used again as long as they have paneReuseBytesMax, and let go beyond", () => {
+  const empty = new Pane();
+  empty.reset(T0, 0, 10);
+  const small = empty.bytes, fit = Math.floor(limits.paneReuseBytesMax / small);
+  for (const by of EDGES) {
+    const lane = new Lane("replay-one", () => {}), open = fit + by;
+    const resets = countResets();
+    try {
+      const rows = (at: number) => Array.from({ length: open }, (_, i): [string, number, string] => ["1", at + i * PANE_MS, "1"]);
+      const fill = (at: number) => {
+        lane.begin(batchOf(rows(at)), Infinity);
+        for (let row = 0; row < open; row++) lane.click(row, 1, 1);
+        lane.advance(at + open * PANE_MS + 1e6, 0);
+      };
+      fill(T0);
+      const before = resets.panes.size;
+      fill(T0 + 1e9);
+      assert.equal(resets.panes.size - before, Math.max(0, by), `${by}: those beyond were made anew`);
+    } finally {
+      resets.stop();
+    }
+  }
+});
+
+/** Notes which panes are taken into use. */
+function countResets(): { panes: Set<Pane>; stop(): void } {
+  const panes = new Set<Pane>(), reset = Pane.prototype.reset;
+  Pane.prototype.reset = function (...given) {
+    panes.add(this);
+    reset.apply(this, given);
+  };
+  return { panes, stop: () => Pane.prototype.reset = reset };
+}
+
+Deno.test("words are dropped when they are one beyond engineWordsMax, those of open windows never", () => {
+  const { words } = new PartitionState(0);
+  for (let i = 0; i < limits.engineWordsMax - 1; i++) words.code(`word ${i}`);
+  for (const by of EDGES) {
+    assert.equal(words.crowded, by > 0, `${by}`);
+    words.code(`one more ${by}`);
+  }
+  const kept = words.code("word 7"), gone = words.code("word 8");
+  words.sweep((visit) => visit(kept));
+  assert.deepEqual([words.text(kept), words.code("word 7"), words.text(gone), words.crowded], ["word 7", kept, "", false]);
+});
+
+Deno.test("evidence of an anomaly is the last evidenceMax clicks of its window", () => {
+  for (const by of EDGES) {
+    // Evidence begins half-way to the limit of a window, at its 25th click.
+    const clicks = Array.from({ length: 60 }, (_, i): [string, number, string] => ["7", T0 + i, `${i}`]);
+    const { effects } = effectsOf(batchOf(clicks), batchOf([["8", T0 + 100_000, "1"]], "replay-one", 0, 60));
+    const shown = effects.anomalies.find(({ status }) => status === "confirmed")!.evidence;
+    assert.equal(shown.length, limits.evidenceMax);
+    assert.deepEqual(shown.some(({ offset }) => offset === 60 - limits.evidenceMax + by), by >= 0, `${by}`);
+  }
+});
+
+Deno.test("a window closes when event time is latenessMs beyond its end", () => {
+  for (const by of EDGES) {
+    const clicks = Array.from({ length: 50 }, (_, i): [string, number, string] => ["7", T0 + i, `${i}`]);
+    const { effects } = effectsOf(batchOf(clicks), batchOf([["8", T0 + 10_000 + limits.latenessMs + by, "1"]], "replay-one", 0, 50));
+    assert.equal(effects.anomalies.some(({ status }) => status === "confirmed"), by >= 0, `${by}`);
+  }
+});
+
+Deno.test("a live event moves event time to liveAheadMs after its arrival at the most", () => {
+  for (const by of EDGES) {
+    const { state } = effectsOf(batchOf([["7", T0 + limits.liveAheadMs + by, "1"]], LIVE, T0));
+    assert.equal(state.lanes.get(LIVE)!.newest, T0 + limits.liveAheadMs + Math.min(by, 0), `${by}`);
+  }
+});
+
+Deno.test("a quiet live lane gets a time mark when idleMs have passed", async () => {
+  for (const by of EDGES) {
+    const clock = new TestClock(), marks: number[] = [];
+    const sources = {
+      partitions: 1,
+      live: () => ({ newest: T0, open: true }),
+      caughtUp: () => true,
+      lastLive: () => 0,
+      mark: (_: number, time: number) => Promise.resolve(void marks.push(time)),
+    };
+    const idle = new IdleMarks(sources, clock);
+    await idle.tick();
+    clock.pass(limits.idleMs + by);
+    await idle.tick();
+    assert.deepEqual(marks, by < 0 ? [] : [T0 + limits.idleMs + by], `${by}`);
+  }
+});
