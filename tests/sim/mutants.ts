@@ -59,11 +59,7 @@ export const mutants: readonly Mutant[] = [
     "",
     { file: "src/lake/manifest.ts", from: "assert(covered[partition] === from,", to: "assert(true || from," },
   ),
-  mutant("intent of a flush not stored", "src/lake/archiver.ts", "return [{ key: stateKeys.intent(), value: intent }];", "return [];", {
-    file: "src/lake/archiver.ts",
-    from: "await this.#moveOrphans();",
-    to: "",
-  }),
+  mutant("identities kept of an append that failed", "src/source/intake.ts", "index.rollback();", ""),
   mutant(
     "lost answer of an append not looked up",
     "src/log/kv_log.ts",
