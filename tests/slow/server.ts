@@ -1,4 +1,4 @@
-// The product behind HTTP in a process of its own, whose storage and readers can be made slow, whose wall clock can leap ahead, and which
+// The product behind HTTP in a process of its own, whose storage and readers can be made slow, whose time can leap ahead, and which
 // tells what waits in it. Says its address; then takes one order a line on stdin and answers each with a line of JSON; ends when stdin does.
 // What always holds: the parts are those of `serve`, put together as there; only the clock and the storage's calls are its own.
 
@@ -66,7 +66,8 @@ const options: ServerOptions = JSON.parse(Deno.args[0]);
 const collect = (globalThis as { gc?: () => void }).gc;
 
 let leapt = 0, slow: SlowStorage = {};
-const clock = { now: () => Date.now() + leapt, monotonic: () => performance.now() };
+// Time passes on both clocks: a wall clock that leaps alone has been set, and makes nothing old.
+const clock = { now: () => Date.now() + leapt, monotonic: () => performance.now() + leapt };
 const logLine = logLineTo((line) => console.error(line), "error");
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

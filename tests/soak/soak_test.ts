@@ -1,4 +1,4 @@
-// The server at half of its top speed while days pass: each cycle of 2.5 s the wall clock leaps to the next hour, so that hours are archived,
+// The server at half of its top speed while days pass: each cycle of 2.5 s time leaps to the next hour, so that hours are archived,
 // compacted, trimmed and counted many times over. What always holds afterwards: every acknowledged event is in the lake once, and what the
 // process holds of memory, files and threads, and what its folder holds, does not go up. Left out unless GUARDIAN_TEST_SOAK says for how many
 // seconds.
