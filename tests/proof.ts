@@ -22,10 +22,10 @@ const suites: readonly Suite[] = [
     doses: { GUARDIAN_TEST_KILLS: [50, 2000], GUARDIAN_TEST_READY_KILLS: [10, 100], GUARDIAN_TEST_REPLAY_KILLS: [9, 60] },
     alone: true,
   },
-  { name: "soak", doses: { GUARDIAN_TEST_SOAK: [150, 28_800] }, alone: true },
   { name: "sim", doses: { GUARDIAN_TEST_SIM_SEEDS: [300, 10_000], GUARDIAN_TEST_MUTANTS: ["all", "all"] } },
   { name: "faults of the lake", paths: ["faults/lake_test.ts"], doses: EVERY_CALL },
   { name: "faults while events come in", paths: ["faults/events_test.ts"], doses: EVERY_CALL },
+  { name: "soak", doses: { GUARDIAN_TEST_SOAK: [150, 28_800] } },
   {
     name: "faults of the machine",
     paths: ["faults/full_disk_test.ts", "faults/handles_test.ts", "faults/read_only_test.ts"],
