@@ -124,8 +124,8 @@ export function servedAsGood(shop: Shop, answers: ReadonlyMap<string, Answer>, g
     if (status !== 200) return !named.test(body);
     const answer = JSON.parse(body);
     const { status: health, damage } = shop.guardian.health();
-    const isTold = health === "degraded" && damage.pieces.some(({ what }) => named.test(what));
-    // The same figures, called stale because what tells that they are not is damaged.
+    const isTold = health === "degraded" && damage.pieces.some(({ what, reason }) => named.test(what) || named.test(reason));
+    // The same figures, called stale or partial because what tells that they are not is damaged.
     if (isTold && unstale(body) === unstale(before)) return false;
     if (!Array.isArray(answer)) return answer.complete !== false || !answer.left_out.some((file: string) => named.test(file));
     const whole = new Set(JSON.parse(before).map((record: unknown) => JSON.stringify(record)));
@@ -134,7 +134,7 @@ export function servedAsGood(shop: Shop, answers: ReadonlyMap<string, Answer>, g
 }
 
 function unstale(body: string): string {
-  return body.replace(/"(state|stale)":("stale"|"finished"|true|false)/g, '"$1":"either"');
+  return body.replace(/"(state|stale)":("stale"|"partial"|"finished"|true|false)/g, '"$1":"either"');
 }
 
 /** Numbers in [0, 1) from a seed. */
