@@ -11,6 +11,9 @@ export interface Seeds {
   readonly processes?: number;
 }
 
+/** Real time that a process may take before it counts as one that stands still, ms: in virtual time it would stand still for ever. */
+const STANDS_STILL_MS = 90_000;
+
 export interface Found {
   readonly seed: number;
   readonly faults: readonly string[];
@@ -36,7 +39,11 @@ export async function runSeeds(tree: URL, { first, count, events, untilFound = f
       `${events}`,
       ...untilFound ? ["until"] : [],
     ];
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: fileURLToPath(tree), stdin: "null" }).output();
+    // Only where a bug is planted: it may be one for which the product never comes back.
+    const signal = untilFound ? AbortSignal.timeout(STANDS_STILL_MS) : undefined;
+    const command = new Deno.Command(Deno.execPath(), { args, cwd: fileURLToPath(tree), stdin: "null", signal });
+    const { code, stdout, stderr } = await command.output();
+    if (signal?.aborted) return void found.push({ seed: from, faults: ["the product stands still and never comes back"] });
     const lines = new TextDecoder().decode(stdout).trim().split("\n");
     if (code !== 0) throw new Error(`Seeds from ${from} ended with ${code}: ${new TextDecoder().decode(stderr).slice(-2000)}`);
     for (const line of lines) {

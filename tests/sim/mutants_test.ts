@@ -49,7 +49,7 @@ Deno.test("the simulation finds every planted bug", { ignore: tried.length === 0
       const { found, totals } = await planted(mutant, (copy) => {
         return runSeeds(copy, { first: 0, count: SEEDS_MOST, events: EVENTS, untilFound: true, processes: 1 });
       });
-      seeds += totals.seeds;
+      seeds += totals.seeds ?? 1;
       console.log(`${mutant.name}: ${found.length === 0 ? "NOT FOUND" : `seed ${found[0].seed}: ${found[0].faults[0].slice(0, 160)}`}`);
       if (found.length === 0) missed.push(mutant.name);
     }
