@@ -13,6 +13,9 @@ interface Suite {
   readonly alone?: boolean;
 }
 
+/** A suite that takes longer in a usual run hangs, and fails. */
+const SUITE_MS = 15 * 60_000;
+
 const EVERY_CALL = { GUARDIAN_TEST_FAULT_LIVES: [100_000, 100_000] } as const;
 
 // Those that take longest come first.
@@ -71,6 +74,7 @@ async function run(suite: Suite): Promise<void> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["test", "-P=test", "--quiet", ...paths.map((path) => `tests/${path}`)],
     env: { ...env, GUARDIAN_TEST_PROOF: told },
+    ...long ? {} : { signal: AbortSignal.timeout(SUITE_MS) },
   }).output();
   console.log(`\n-- ${name}: ${Math.round((performance.now() - began) / 1000)} s`);
   await Deno.stdout.write(stdout);

@@ -45,21 +45,26 @@ async function openLate(world: World, options: DuckOptions, open: typeof Duck.op
   await Deno.mkdir(join(lakeFolder, ".spill", options.name), { recursive: true });
   await Deno.mkdir(join(lakeFolder, ASIDE), { recursive: true });
   let real: Promise<Duck> | null = null;
-  const opened = () => real ??= open(options);
+  // What it opens is real, and so is what it reads: nothing of that waits for the world, whose clock waits for it.
+  const outside = async <T>(work: (duck: Duck) => Promise<T>): Promise<T> => {
+    world.outside++;
+    try {
+      return await world.outOfLife(async () => await work(await (real ??= open(options))));
+    } finally {
+      world.outside--;
+    }
+  };
   const duck = Object.create(Duck.prototype) as Duck;
   return Object.assign(duck, {
     lakeFolder,
-    connected: (async (work) => {
-      world.outside++;
-      try {
-        // What it opens is real, and so is what it reads: nothing of that waits for the world.
-        return await world.lives.exit(async () => await (await opened()).connected(work));
-      } finally {
-        world.outside--;
-      }
-    }) as Duck["connected"],
+    connected: ((work) => outside((duck) => duck.connected(work))) as Duck["connected"],
     stream: (async function* (sql) {
-      yield* (await opened()).stream(sql);
+      const rows = await outside((duck) => Promise.resolve(duck.stream(sql)));
+      try {
+        for (let next = await outside(() => rows.next()); !next.done; next = await outside(() => rows.next())) yield next.value;
+      } finally {
+        await outside(() => rows.return(undefined));
+      }
     }) as Duck["stream"],
     close: () => void real?.then((duck) => duck.close()).catch(() => {}),
   });

@@ -71,7 +71,7 @@ export class World {
   patient = 0;
   calls = 0;
   counts = { crashes: 0, jumps: 0 };
-  readonly lives = new AsyncLocalStorage<Life>();
+  readonly lives = new AsyncLocalStorage<Life | undefined>();
   #waiting: Waiting[] = [];
   /** Calls that may go on now. */
   #ready: Waiting[] = [];
@@ -96,6 +96,11 @@ export class World {
   /** Runs `work` as part of a life. */
   within<T>(life: Life, work: () => T): T {
     return this.lives.run(life, work);
+  }
+
+  /** Runs `work` as part of no life, also after what it waits for; `AsyncLocalStorage.exit` holds only until then. */
+  outOfLife<T>(work: () => T): T {
+    return this.lives.run(undefined, work);
   }
 
   /** For the harness: resolves after some virtual ms. */
