@@ -24,17 +24,25 @@ export function hookNative(world: World): Disposable {
 
 /** Day jobs ask KV between their queries, so the clock cannot stand: while theirs is open, it moves only when nothing has come for long. */
 async function openForJobs(world: World, options: DuckOptions, open: typeof Duck.open): Promise<Duck> {
+  const { died } = world.lives.getStore()!;
+  let over = false;
+  const end = () => {
+    if (!over) world.patient--;
+    over = true;
+  };
   world.patient++;
+  // A process that crashes closes nothing.
+  died.then(end);
   try {
     const duck = await open(options);
     const close = duck.close.bind(duck);
     duck.close = () => {
-      world.patient--;
+      end();
       close();
     };
     return duck;
   } catch (failure) {
-    world.patient--;
+    end();
     throw failure;
   }
 }

@@ -40,8 +40,8 @@ interface Waiting {
 const IDLE_TURNS = 12;
 /** Steps of the clock in one stage of a run; a stage that takes more waits for what never comes. */
 const ADVANCES_MOST = 60_000;
-/** Looks for news, a real ms apart, before the clock moves while native code is at work. */
-const PATIENCE = 8;
+/** Turns, all but one of them a real ms, that count as one of those while native code is at work. */
+const PATIENCE = 2;
 /** Virtual ids of timers lie above all real ones. */
 const FIRST_ID = 1e12;
 
