@@ -159,7 +159,7 @@ Deno.test(`anomalies, lake and figures are the same when the same events come in
   const sent = plans.flatMap(({ requests }) => requests).reduce((sum, { events }) => sum + events.length, 0);
   tell("order", {
     orders: ORDERS,
-    different_hashes: new Set(done.map(({ result }) => result.lake + result.anomalies.join())).size,
+    distinct_hashes: new Set(done.map(({ result }) => result.lake + result.anomalies.join())).size,
     events: events.length,
     events_sent: sent,
     duplicates_sent: sent - ORDERS * events.length,
