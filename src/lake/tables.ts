@@ -9,12 +9,15 @@ import { columnsOf, type Table, tables } from "./schema.ts";
 
 export const TABLES_FILE = "tables.sql";
 
-let turn: Promise<void> = Promise.resolve();
+/** What is written last for each manifest. */
+const turns = new WeakMap<Deno.Kv, Promise<void>>();
 
 /** Rewrites `tables.sql` for the manifest as it is. One at a time, so that an older list never replaces a newer one. */
 export function writeTables(kv: Deno.Kv, lakeFolder: string): Promise<void> {
-  const written = turn.then(async () => await writeWhole(lakeFolder, TABLES_FILE, tablesSql(await readManifest(kv, undefined, () => {}))));
-  turn = written.catch(() => {});
+  const written = (turns.get(kv) ?? Promise.resolve()).then(async () =>
+    await writeWhole(lakeFolder, TABLES_FILE, tablesSql(await readManifest(kv, undefined, () => {})))
+  );
+  turns.set(kv, written.catch(() => {}));
   return written;
 }
 
