@@ -23,7 +23,7 @@ const LOOKS = 6, LOOK_MS = 40;
 const MIB = 2 ** 20;
 /**
  * By how much the line may rise over the second half of a run: what chance and caches that are not quite full yet make of it. On a busy machine
- * the heap's was up to 2.4 MiB; a leak of four bytes an event would be more than this.
+ * the heap's was up to 2.4 MiB; a leak of eight bytes an event would be 10.
  */
 const RISE_MAX = { heapMib: 6, externalMib: 16, rssMib: 32, files: 2, sockets: 4, threads: 8 };
 const READS = [
