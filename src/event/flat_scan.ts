@@ -56,7 +56,7 @@ export class FlatScan {
 
   /** Adds the event that the bytes [from, to) are; false when that is for the parser to do, and nothing has been added. */
   take(bytes: Uint8Array, from: number, to: number): boolean {
-    return this.#object(bytes, from, to) === to && this.#add(bytes);
+    return to - from <= limits.lineBytesMax && this.#object(bytes, from, to) === to && this.#add(bytes);
   }
 
   /** Adds the events on the line that starts at `at` and on those like it. Returns where the next one starts, or -1 as `take` returns false. */
@@ -69,7 +69,7 @@ export class FlatScan {
   }
 
   #line(bytes: Uint8Array, at: number): number {
-    let end = this.#object(bytes, at, bytes.length);
+    let end = this.#object(bytes, at, Math.min(bytes.length, at + limits.lineBytesMax + 1));
     if (end < 0) return -1;
     if (end < bytes.length) {
       if (bytes[end] === RETURN) end++;
@@ -113,9 +113,9 @@ export class FlatScan {
       const name = nameAt(bytes, at + 1);
       if (name < 0 || ends[name] !== 0) return -1;
       at += encoded[name].length + 2;
-      while (bytes[at] === SPACE) at++;
+      while (at < most && bytes[at] === SPACE) at++;
       if (bytes[at++] !== COLON) return -1;
-      while (bytes[at] === SPACE) at++;
+      while (at < most && bytes[at] === SPACE) at++;
       const text = bytes[at] === QUOTE ? 1 : 0, start = at + text;
       at = text === 1 ? textEnd(bytes, start, most) : numberEnd(bytes, start, most);
       if (at < 0) return -1;

@@ -44,14 +44,14 @@ export function objectEnd(bytes: Uint8Array, from: number, to: number): number {
 }
 
 /**
- * Where the element of an array that starts at `from` ends: the place of the comma or bracket behind it, or the end of `bytes`.
+ * Where the element of an array that starts at `from` ends: the place of the comma or bracket behind it, or `to`.
  * Within an object only braces count, so that a bracket left open there harms that element alone.
  */
-export function elementEnd(bytes: Uint8Array, from: number): number {
+export function elementEnd(bytes: Uint8Array, from: number, to: number): number {
   let braces = 0, brackets = 0;
-  for (let at = from; at < bytes.length; at++) {
+  for (let at = from; at < to; at++) {
     const byte = bytes[at];
-    if (byte === QUOTE) at = stringEnd(bytes, at, bytes.length);
+    if (byte === QUOTE) at = stringEnd(bytes, at, to);
     else if (byte === OPEN_OBJECT) braces++;
     else if (byte === CLOSE_OBJECT) braces -= braces > 0 ? 1 : 0;
     else if (braces > 0) continue;
@@ -59,7 +59,51 @@ export function elementEnd(bytes: Uint8Array, from: number): number {
     else if (byte === CLOSE_LIST && brackets-- === 0) return at;
     else if (byte === COMMA && brackets === 0) return at;
   }
-  return bytes.length;
+  return to;
+}
+
+/** What `objectEnd` or `elementEnd` looks for, in several goes: for text that is too long for one. */
+export class LongScan {
+  /** What they return, once it is there. */
+  end: number | null = null;
+  #at: number;
+  #inText = false;
+  #braces = 0;
+  #brackets = 0;
+
+  constructor(
+    private readonly of: "object" | "element",
+    private readonly bytes: Uint8Array,
+    from: number,
+    private readonly to: number,
+  ) {
+    this.#at = from;
+  }
+
+  /** Goes on for `most` bytes. */
+  go(most: number): void {
+    const { bytes, to } = this, until = Math.min(to, this.#at + most), ofObject = this.of === "object";
+    let at = this.#at, inText = this.#inText, braces = this.#braces, brackets = this.#brackets, end = -1;
+    for (; at < until && end < 0; at++) {
+      const byte = bytes[at];
+      if (inText) {
+        if (byte === QUOTE) inText = false;
+        else if (byte === BACKSLASH) at++;
+      } else if (byte === QUOTE) inText = true;
+      else if (byte === OPEN_OBJECT) braces++;
+      else if (byte === CLOSE_OBJECT) {
+        if (braces > 0 && --braces === 0 && ofObject) end = at + 1;
+      } else if (ofObject || braces > 0) continue;
+      else if (byte === OPEN_LIST) brackets++;
+      else if ((byte === CLOSE_LIST && brackets-- === 0) || (byte === COMMA && brackets === 0)) end = at;
+    }
+    this.#at = at;
+    this.#inText = inText;
+    this.#braces = braces;
+    this.#brackets = brackets;
+    if (end >= 0) this.end = end;
+    else if (at >= to) this.end = ofObject ? -1 : to;
+  }
 }
 
 /** Members of all objects in a value that JSON.parse made: less than its text has where a name was given twice. */
@@ -77,13 +121,14 @@ export function membersOf(value: object): number {
   return members;
 }
 
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g;
+// Sticky: where a text is no JSON after all, a search would begin anew at each quote.
+const TOKEN = /[^"{}[\],:]*("(?:[^"\\]|\\.)*"|[{}[\],:])/gy;
 
 /** The first name that an object within valid JSON gives twice, or null. */
 export function repeatedName(text: string): string | null {
   const seen: (Set<string> | null)[] = [];
   let last = "";
-  for (const [token] of text.matchAll(TOKEN)) {
+  for (const [, token] of text.matchAll(TOKEN)) {
     if (token === "{") seen.push(new Set());
     else if (token === "[") seen.push(null);
     else if (token === "}" || token === "]") seen.pop();

@@ -42,7 +42,7 @@ export class LineRun {
           time = parseTimestampBytes(bytes, start, TIME_BYTES);
           from = start + TIME_BYTES;
         } else if (texts[i] === 1) {
-          from = textEnd(bytes, start, most);
+          from = textEnd(bytes, start, Math.min(most, start + limits.lineBytesMax));
           if (from < 0) break lines;
           if (field === CATEGORY) {
             categoryFrom = start;

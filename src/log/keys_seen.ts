@@ -13,12 +13,32 @@ export interface KeyNote {
   readonly time: number;
 }
 
+const BODY_DIGITS = 16, HASHED_BYTES = 2 ** 20;
+
 /** Hashes of an Idempotency-Key and its body, as notes hold them. */
 export function keyHashes(key: string, body: Uint8Array): { key: string; body: string } {
   return {
-    key: createHash("sha256").update(key).digest("hex").slice(0, 32),
-    body: createHash("sha256").update(body).digest("hex").slice(0, 16),
+    key: keyHash(key),
+    body: createHash("sha256").update(body).digest("hex").slice(0, BODY_DIGITS),
   };
+}
+
+function keyHash(key: string): string {
+  return createHash("sha256").update(key).digest("hex").slice(0, 32);
+}
+
+/** As `keyHashes`, for a long body: after each MiB, which takes ms, it waits for `between`. */
+export async function keyHashesInTurns(
+  key: string,
+  body: Uint8Array,
+  between: () => Promise<void>,
+): Promise<{ key: string; body: string }> {
+  const hash = createHash("sha256");
+  for (let from = 0; from < body.length; from += HASHED_BYTES) {
+    if (from > 0) await between();
+    hash.update(body.subarray(from, from + HASHED_BYTES));
+  }
+  return { key: keyHash(key), body: hash.digest("hex").slice(0, BODY_DIGITS) };
 }
 
 const NOTE_BYTES = 16 + 8 + 1 + 8;

@@ -94,7 +94,7 @@ export class DeadLetterStore {
     for (let from = 0; from < fresh.length || (from === 0 && counted > 0); from += PER_COMMIT) {
       const some = fresh.slice(from, from + PER_COMMIT);
       const isLast = from + PER_COMMIT >= fresh.length;
-      const refused = this.#refused + some.length + (isLast ? counted : 0);
+      const refused = Math.min(this.#refused + some.length + (isLast ? counted : 0), Number.MAX_SAFE_INTEGER);
       const sets: { key: Deno.KvKey; value: unknown }[] = some.map(({ line, code, field, message, raw, rawBytes }, i) => ({
         key: stateKeys.deadLetter(this.#next + i),
         value: { time, source: name, line, code, field, message, raw: maskAddressesIn(raw), rawBytes },

@@ -4,7 +4,9 @@
 import { constants, createGunzip } from "node:zlib";
 import { GuardianError, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { giveWay, isTurnOver } from "../turn.ts";
 import type { Ticket } from "./admission.ts";
+import { KeptPieces } from "./kept_pieces.ts";
 import { type Watched, watched } from "./slow_bodies.ts";
 
 /** Bodies up to this length mostly come in one piece, and are taken as they come. */
@@ -41,7 +43,10 @@ export async function readBody(request: Request, ticket: Ticket, given: Partial<
   const bounds = { ...defaultLimits, ...given }, { sentMax, decodedMax } = bounds;
   const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() || "identity";
   if (encoding !== "identity" && encoding !== "gzip" && encoding !== "x-gzip") {
-    throw new GuardianError("unsupported_media_type", `Cannot unpack a body of the encoding "${encoding}": send it as gzip, or as it is`);
+    throw new GuardianError(
+      "unsupported_media_type",
+      `Cannot unpack a body of the encoding "${encoding.slice(0, 100)}": send it as gzip, or as it is`,
+    );
   }
   const length = Number(request.headers.get("content-length"));
   if (length > sentMax) throw tooLarge(sentMax, "");
@@ -83,17 +88,14 @@ async function readWhole(reader: ReadableStreamBYOBReader, length: number, bound
 
 /** A body of any length, as it comes. */
 async function gather(body: ReadableStream<Uint8Array>, bounds: BodyLimits, ticket: Ticket): Promise<Uint8Array> {
-  const kept: Uint8Array[] = [];
-  let bytes = 0;
-  const reader = body.getReader(), pieces = new Pieces(reader, bounds), read = () => reader.read();
+  const kept = new KeptPieces(), reader = body.getReader(), pieces = new Pieces(reader, bounds), read = () => reader.read();
   try {
     for (;;) {
       const { done, value } = await pieces.next(read);
-      if (done) return joined(kept);
-      bytes += value.length;
-      if (bytes > bounds.sentMax) throw tooLarge(bounds.sentMax, "");
+      if (done) return kept.joined();
+      if (kept.bytes + value.length > bounds.sentMax) throw tooLarge(bounds.sentMax, "");
       ticket.hold(value.length);
-      kept.push(value);
+      kept.add(value);
     }
   } finally {
     pieces.end();
@@ -154,9 +156,14 @@ class Pieces {
 }
 
 async function unpack(chunks: AsyncIterable<Uint8Array>, ticket: Ticket, most: number): Promise<Body> {
-  const kept: Uint8Array[] = [];
-  let bytes = 0, failure: unknown = null;
-  const gunzip = createGunzip();
+  const kept = new KeptPieces();
+  let failure: unknown = null;
+  const gunzip = createGunzip(), until = performance.now() + limits.turnMs;
+  // Some KiB can become many MiB, and unpacking them holds the event loop.
+  const rest = () => {
+    gunzip.pause();
+    giveWay().then(() => gunzip.resume());
+  };
   const ended = new Promise<void>((resolve) => {
     gunzip.on("end", resolve);
     gunzip.on("close", resolve);
@@ -168,11 +175,11 @@ async function unpack(chunks: AsyncIterable<Uint8Array>, ticket: Ticket, most: n
   gunzip.on("data", (chunk: Uint8Array) => {
     if (failure !== null) return;
     try {
-      bytes += chunk.length;
-      if (bytes > most) throw tooLarge(most, " once unpacked");
+      if (kept.bytes + chunk.length > most) throw tooLarge(most, " once unpacked");
       ticket.hold(chunk.length);
       // No Buffer, whose `slice` shares what others take for a copy.
-      kept.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+      kept.add(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+      if (performance.now() >= until && isTurnOver()) rest();
     } catch (thrown) {
       failure = thrown;
       gunzip.destroy();
@@ -192,23 +199,12 @@ async function unpack(chunks: AsyncIterable<Uint8Array>, ticket: Ticket, most: n
   } finally {
     gunzip.destroy();
   }
-  if (failure === null) return { bytes: joined(kept), truncated: false };
+  if (failure === null) return { bytes: kept.joined(), truncated: false };
   if (failure instanceof GuardianError) throw failure;
-  if ((failure as { code?: string }).code === "Z_BUF_ERROR") return { bytes: joined(kept), truncated: true };
+  if ((failure as { code?: string }).code === "Z_BUF_ERROR") return { bytes: kept.joined(), truncated: true };
   throw new GuardianError("bad_request", `Cannot unpack the body: it is not gzip, or damaged (${reasonOf(failure)}); send it again`, {
     cause: failure,
   });
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  if (chunks.length === 1) return chunks[0];
-  const whole = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }
 
 function tooLarge(most: number, how: string): GuardianError {
