@@ -27,13 +27,19 @@ export class Listening {
     return this.#server.addr.port;
   }
 
-  /** Takes no more requests; resolves when those under way are answered, or were cut off. */
-  async shutdown(): Promise<void> {
+  /**
+   * Takes no more requests; resolves when those under way are answered, or were cut off, or are not over after so long, ms. The runtime
+   * cannot be told to end those: its signal fails, with the process, once it shuts down.
+   */
+  async shutdown(withinMs: number): Promise<void> {
     this.#stopping = true;
+    const { promise: over, resolve } = Promise.withResolvers<void>(), timer = setTimeout(resolve, withinMs);
     try {
-      await Promise.race([this.#server.shutdown(), this.#server.finished]);
+      await Promise.race([this.#server.shutdown(), this.#server.finished, over]);
     } catch {
       // It failed, and listens no more either way.
+    } finally {
+      clearTimeout(timer);
     }
     await this.#trying;
   }

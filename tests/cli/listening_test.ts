@@ -43,7 +43,7 @@ Deno.test("Listening listens again on its port when accepting failed, until it c
   await line("listening_again");
   assert.deepEqual(ports, [undefined, 4321, 4321, 4321]);
   assert.deepEqual(lines, ["listening_failed", "listening_again"]);
-  await listening.shutdown();
+  await listening.shutdown(60_000);
 });
 
 Deno.test("Listening stops, and listens no more, when it is told to stop between two tries", async () => {
@@ -51,7 +51,7 @@ Deno.test("Listening stops, and listens no more, when it is told to stop between
   const listening = new Listening(serve, logLine);
   failing[0](failure);
   await line("listening_failed");
-  await listening.shutdown();
+  await listening.shutdown(60_000);
   assert.equal(ports.length, 1, "it began to listen again");
 });
 
@@ -61,8 +61,14 @@ Deno.test("Listening stops when accepting fails while it stops", async () => {
     const server = serve();
     return { ...server, shutdown: () => new Promise<void>(() => {}) };
   }, logLine);
-  const stopped = listening.shutdown();
+  const stopped = listening.shutdown(60_000);
   failing[0](failure);
   await stopped;
   assert.equal(ports.length, 1);
+});
+
+Deno.test("Listening stops although a connection is never over", async () => {
+  const { serve, logLine } = servers();
+  const listening = new Listening(() => ({ ...serve(), shutdown: () => new Promise<void>(() => {}) }), logLine);
+  await listening.shutdown(1);
 });
