@@ -7,6 +7,7 @@ import { severities } from "../src/detect/verdict.ts";
 import { formatTimestamp } from "../src/event/timestamp.ts";
 import { limits } from "../src/limits.ts";
 import { type Blocked, blockedSchema, blocklistCsv, blocklistLines, blocklistOf, blocklistSpan } from "../src/web/blocklist.ts";
+import { CSV_RULE } from "../src/web/csv.ts";
 import { endpoint } from "../src/web/endpoint.ts";
 import { HeavyReads } from "../src/web/heavy_reads.ts";
 import { oneOf, wholeNumber } from "../src/web/parameters.ts";
@@ -46,8 +47,8 @@ export const blocklist = endpoint({
   summary: "Sessions to act on now",
   description: "Sessions with a confirmed anomaly whose window ended within the last `hours`, by the clock of this machine, less those " +
     "that a person called human, and besides those called a bot with an anomaly of any status in that time, whatever its severity. " +
-    "Newest first, one entry a session. Fetch it anew instead of keeping it: an entry goes when its time is over or a person says so. In " +
-    "CSV, a text that a spreadsheet would take for a formula has an apostrophe in front.",
+    "Newest first, one entry a session. Fetch it anew instead of keeping it: an entry goes when its time is over or a person says so. " +
+    CSV_RULE,
   query: z.object({
     hours: wholeNumber(1, limits.blocklistHoursMax, HOURS, { means: "How far back" }),
     limit: wholeNumber(1, limits.blocklistMax, limits.blocklistMax, { means: "Sessions, at the most" }),

@@ -104,7 +104,9 @@ export const deadLetters = endpoint({
 });
 
 const replayBody = z.object({
-  numbers: z.array(z.int().min(0)).max(limits.pageRowsMax).optional().describe("These alone; the newest ones where it is left out"),
+  numbers: z.array(z.int().min(0).max(Number.MAX_SAFE_INTEGER)).max(limits.pageRowsMax).optional().describe(
+    "These alone; the newest ones where it is left out",
+  ),
 }).strict().openapi("DeadLetterReplay", { example: { numbers: [17, 18] } });
 
 const count = z.int().min(0);
@@ -126,7 +128,7 @@ export const postDeadLetterReplay = endpoint({
   description:
     "After what refused them was mended, such as a clock or a setting: each line is read as `POST /events` reads it. What gets in is no " +
     `dead letter any more, and gets in once, however often it is tried. At most ${limits.pageRowsMax} at a time.`,
-  body: { required: true, content: { "application/json": { schema: replayBody } } },
+  body: { required: false, content: { "application/json": { schema: replayBody } } },
   answers: { 200: { means: "What became of them", schema: replayedSchema } },
   problems: ["bad_request", "body_too_large", "unsupported_media_type", "overloaded", "storage_failing"],
   ownAlways: true,

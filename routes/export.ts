@@ -2,6 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import { GuardianError } from "../src/errors.ts";
+import { CSV_RULE } from "../src/web/csv.ts";
 import { endpoint } from "../src/web/endpoint.ts";
 import { NDJSON } from "../src/web/ndjson.ts";
 import { oneOf, someDay } from "../src/web/parameters.ts";
@@ -26,7 +27,8 @@ export const exportTable = endpoint({
   tag: "Export",
   summary: "A table as a file",
   description: "Results as they were counted, unrounded and for both kinds of `traffic`; raw events as the lake has them; confirmed " +
-    "anomalies by window start. Days are local days. In CSV, a text that a spreadsheet would take for a formula has an apostrophe in front.",
+    "anomalies by window start. Days are local days. " +
+    CSV_RULE,
   params: z.object({
     table: z.enum(exportTables, { error: () => `it must be one of ${exportTables.join(", ")}` }).openapi({
       description: "The table",

@@ -46,7 +46,7 @@ export function assemble(bundled: Files, template: string, beside: (name: string
 
 /** `icons/bot.svg` -> `bot-0123456789ab.svg` */
 function hashedName(name: string, bytes: Uint8Array): string {
-  const [, stem, ending] = /([^/]+)(\.\w+)$/.exec(name) ?? [];
+  const [, stem, ending] = /^(?:.*\/)?([^/]+)(\.\w+)$/.exec(name) ?? [];
   if (stem === undefined) throw new Error(`Cannot build the dashboard: "${name}" has no ending that says what it is`);
   return `${stem}-${shortHash(bytes)}${ending}`;
 }

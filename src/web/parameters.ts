@@ -39,25 +39,37 @@ export function pointInTime({ means, example }: Told) {
     const such = `such as ${formatTimestamp(limits.eventTimeMin)}, or milliseconds since the epoch`;
     context.addIssue({ code: "custom", message: `it must be a date and time with a time zone, ${such}` });
     return z.NEVER;
-  }).openapi({ type: "string", format: "date-time", description: means, example: example ?? "2014-04-07T11:00:00.000Z" });
+  }).openapi({
+    type: ["string", "integer"],
+    format: "date-time",
+    minimum: 0,
+    maximum: limits.eventTimeMax,
+    description: `${means}; milliseconds since the epoch are read, too`,
+    example: example ?? "2014-04-07T11:00:00.000Z",
+  });
 }
 
 const DATE_MUST = "it must be a day such as 2014-04-07";
 /** Days that can be told: the first and last year within which all of their neighbours are days too. */
 const YEAR_MIN = 1970, YEAR_MAX = 9998;
 
+/** The same years for the description, in which a day is a text. */
+const YEARS = "^(19[7-9]\\d|[2-8]\\d{3}|9[0-8]\\d{2}|99[0-8]\\d|999[0-8])-\\d{2}-\\d{2}$";
+const describedDay = { type: "string", format: "date", pattern: YEARS } as const;
+
 /** A local day, `2014-04-07`. */
 export const localDate = z.iso.date({ error: () => DATE_MUST })
-  .refine((date) => Number(date.slice(0, 4)) >= YEAR_MIN && Number(date.slice(0, 4)) <= YEAR_MAX, { error: () => DATE_MUST });
+  .refine((date) => Number(date.slice(0, 4)) >= YEAR_MIN && Number(date.slice(0, 4)) <= YEAR_MAX, { error: () => DATE_MUST })
+  .openapi(describedDay);
 
 /** A local day in a path. */
 export function dayInPath({ means, example }: Told) {
-  return localDate.openapi({ type: "string", format: "date", description: means, example: example ?? "2014-04-07" });
+  return localDate.openapi({ ...describedDay, description: means, example: example ?? "2014-04-07" });
 }
 
 /** A local day in a query, or undefined. */
 export function someDay({ means, example }: Told) {
-  return localDate.optional().openapi({ type: "string", format: "date", description: means, example: example ?? "2014-04-07" });
+  return localDate.optional().openapi({ ...describedDay, description: means, example: example ?? "2014-04-07" });
 }
 
 /** A text, or undefined. */

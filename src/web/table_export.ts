@@ -1,6 +1,6 @@
 // Tables as files for other programs: Parquet as the lake has it, CSV and JSON as the API writes values. Made by a locked DuckDB over the
 // files that are listed, aside, and handed out while nobody else sees them.
-// What always holds: a text in CSV that a spreadsheet would take for a formula has an apostrophe in front.
+// What always holds: texts in CSV hold no formula, by the rule of csv.ts; numbers are as they are.
 
 import { join } from "node:path";
 import { dayAfter, type Days, resultFile, resultTables, type Zone } from "../../jobs/mod.ts";
@@ -11,7 +11,7 @@ import { allParts, Duck, isWhole, literal, readManifest, selectParts, type Table
 import { wrongWithResult } from "../lake/result_sums.ts";
 import { limits } from "../limits.ts";
 import type { AnomalyStore } from "../store/anomalies.ts";
-import { FORMULA } from "./csv.ts";
+import { formulas } from "./csv.ts";
 
 export const exportFormats = ["parquet", "csv", "json", "ndjson"] as const;
 export type ExportFormat = (typeof exportFormats)[number];
@@ -88,8 +88,11 @@ function written({ name, type }: ExportColumn, format: ExportFormat): string {
   if (type.startsWith("TIMESTAMP")) return `strftime(${column}, '%Y-%m-%dT%H:%M:%S.%gZ') AS ${column}`;
   if (format === "csv") {
     if (type !== "VARCHAR" && type !== "JSON") return column;
-    const text = `${column}::VARCHAR`;
-    return `CASE WHEN regexp_matches(${text}, ${literal(FORMULA)}) THEN '''' || ${text} ELSE ${text} END AS ${column}`;
+    const text = formulas.reduce(
+      (made, { within, pattern }) => `regexp_replace(${made}, ${literal(pattern)}, '\\1''\\2', '${within ? "g" : ""}')`,
+      `${column}::VARCHAR`,
+    );
+    return `${text} AS ${column}`;
   }
   if (ID_COLUMNS.includes(name) && type === "VARCHAR") {
     const canonical = `regexp_full_match(${column}, '0|[1-9][0-9]{0,15}') AND TRY_CAST(${column} AS BIGINT) <= 9007199254740991`;

@@ -59,6 +59,6 @@ function textOr(value: unknown): string | null {
 
 /** The cursor of the next page, out of an answer's `Link` header, or null on the last one. */
 export function nextCursor(headers: Headers): string | null {
-  const link = /<([^>]+)>;\s*rel="next"/.exec(headers.get("link") ?? "")?.[1];
+  const link = /<([^<>]+)>;\s*rel="next"/.exec(headers.get("link") ?? "")?.[1];
   return link === undefined ? null : new URL(link, globalThis.location.href).searchParams.get("cursor");
 }

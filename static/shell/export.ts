@@ -1,18 +1,8 @@
-// Tables and charts as files. What always holds: a cell of CSV that a spreadsheet would take for a formula has an apostrophe in front.
+// Tables and charts as files.
 
-export type Cell = string | number | boolean | null | undefined;
+import type { Cell } from "./csv.ts";
 
-/** A table as CSV (RFC 4180) with a header. */
-export function csvOf(columns: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  return [columns, ...rows].map((row) => row.map(csvCell).join(",")).join("\r\n") + "\r\n";
-}
-
-function csvCell(value: Cell): string {
-  if (value === null || value === undefined) return "";
-  if (typeof value !== "string") return String(value);
-  const safe = /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
+export { type Cell, csvOf } from "./csv.ts";
 
 /** A table as JSON: one object a row. */
 export function jsonOf(columns: readonly string[], rows: readonly (readonly Cell[])[]): string {
