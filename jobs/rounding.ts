@@ -27,7 +27,7 @@ export function roundDecimal(text: string, digits: number): string {
     scale = digits;
   }
   const figures = String(units).padStart(scale + 1, "0");
-  const decimals = figures.slice(figures.length - scale).replace(/0+$/, "");
+  const decimals = figures.slice(figures.length - scale).replace(/(?<!0)0+$/, "");
   const rounded = figures.slice(0, figures.length - scale) + (scale > 0 && decimals !== "" ? `.${decimals}` : "");
   return units === 0n ? "0" : sign + rounded;
 }

@@ -38,7 +38,7 @@ export class Feed {
       throw new GuardianError("usage", `Cannot use "${options.url}": it is not a URL like http://localhost:8787`);
     }
     this.#options = options;
-    this.#url = `${options.url.replace(/\/+$/, "")}/events`;
+    this.#url = `${options.url.replace(/(?<!\/)\/+$/, "")}/events`;
   }
 
   /**

@@ -9,7 +9,7 @@ const LINES = 1000;
 
 /** Where the ledger goes when nobody says: beside the data folder. */
 export function ledgerPath(data: string): string {
-  return `${data.replace(/[/\\]+$/, "")}.ledger.ndjson`;
+  return `${data.replace(/(?<![/\\])[/\\]+$/, "")}.ledger.ndjson`;
 }
 
 /** Writes what must be found in files that are shifted by `shiftMs`, one JSON object a line, and returns how many they are. */

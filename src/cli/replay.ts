@@ -207,7 +207,7 @@ function tell(result: ReplayResult, figures: Figures, flags: ReplayFlags, settin
   if (flags.anomalyInterval !== undefined) shell.out(`Those that were made up: ${flags.ledger ?? ledgerPath(settings.data)}`);
   const where = flags.url === undefined
     ? `deno task start anomalies --data ${settings.data}`
-    : `${flags.url.replace(/\/+$/, "")}/anomalies`;
+    : `${flags.url.replace(/(?<!\/)\/+$/, "")}/anomalies`;
   shell.out(
     result.finished
       ? `See them: ${where}`

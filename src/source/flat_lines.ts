@@ -97,5 +97,5 @@ function priceJson(units: number): string {
 /** A price as a decimal, exact: `12.5`, `0`. */
 export function priceText(units: number): string {
   const part = units % PRICE_UNITS, whole = (units - part) / PRICE_UNITS;
-  return part === 0 ? String(whole) : `${whole}.${String(part).padStart(4, "0").replace(/0+$/, "")}`;
+  return part === 0 ? String(whole) : `${whole}.${String(part).padStart(4, "0").replace(/(?<!0)0+$/, "")}`;
 }

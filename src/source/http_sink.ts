@@ -74,7 +74,7 @@ export class HttpSink implements ReplaySink {
       throw new GuardianError("usage", `Cannot use "${options.url}": only http and https are spoken`);
     }
     this.#options = options;
-    this.#base = url.origin + url.pathname.replace(/\/+$/, "");
+    this.#base = url.origin + url.pathname.replace(/(?<!\/)\/+$/, "");
     this.#gzip = options.gzip ?? !["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
     this.#signal = options.signal ?? new AbortController().signal;
   }

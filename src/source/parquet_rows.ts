@@ -116,7 +116,7 @@ export async function unpackParquet(path: string, options: UnpackOptions = {}): 
   const unpacked = new UnpackedRows(options.spillFolder);
   try {
     await withConnection(path, async (query) => {
-      const source = `read_parquet(${literal(path)}, binary_as_string = true)`;
+      const source = `read_parquet(${literal(withoutPattern(path))}, binary_as_string = true, hive_partitioning = false)`;
       const [{ rows }] = await query.all(`SELECT count(*)::DOUBLE AS rows FROM ${source}`);
       const columns = (await query.all(`DESCRIBE SELECT * FROM ${source}`)).map((row) => {
         return { name: String(row.column_name), type: String(row.column_type) };
@@ -149,7 +149,7 @@ async function withConnection(path: string, work: (query: Query) => Promise<void
   });
   const connection = await instance.connect();
   try {
-    await connection.run(`SET GLOBAL TimeZone = 'UTC'; SET GLOBAL allowed_paths = [${literal(path)}];
+    await connection.run(`SET GLOBAL TimeZone = 'UTC'; SET GLOBAL allowed_paths = [${literal(path)}, ${literal(withoutPattern(path))}];
       SET GLOBAL enable_external_access = false; SET GLOBAL lock_configuration = true`);
     await work({
       all: async (sql) => (await connection.runAndReadAll(sql)).getRowObjectsJS() as Values[],
@@ -244,6 +244,11 @@ function valueOf({ name, type }: { name: string; type: string }): string {
   const column = `"${name.replaceAll('"', '""')}"`;
   if (/^TIMESTAMP/.test(type)) return `(epoch_us(${column}) // 1000)::DOUBLE AS ${column}`;
   return type === "DOUBLE" ? column : `${column}::VARCHAR AS ${column}`;
+}
+
+/** A path as DuckDB's patterns have it: what would stand for other names stands for itself. */
+function withoutPattern(path: string): string {
+  return path.replaceAll(/[*?[]/g, "[$&]");
 }
 
 function literal(text: string): string {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert";
 import { Duck } from "../../src/lake/mod.ts";
+import { tell } from "../support/proof.ts";
 import { labTest } from "./lab.ts";
 
 const refused: Record<string, string> = {
@@ -30,6 +31,54 @@ for (const [what, sql] of Object.entries(refused)) {
     );
   });
 }
+
+// Every other way out. LAKE has a link that leads to the folder beside it, and one to a file there.
+const waysOut = [
+  ...["glob('/*')", "glob('LAKE/../*')", "glob('LAKE/link/*')", "read_text('LAKE/link/beside.txt')", "read_text('LAKE/file')"],
+  ...["read_text('LAKE/sub/../../beside.txt')", "read_text('LAKE//..//beside.txt')", "read_text('LAKE/../lake/../beside.txt')"],
+  ...["read_text(['LAKE/x', 'LAKE/../beside.txt'])", "read_blob('/etc/passwd')", "read_csv('/etc/passwd')", "read_json('/etc/passwd')"],
+  ...["read_parquet('/etc/passwd')", "parquet_metadata('/etc/passwd')", "sniff_csv('/etc/passwd')", "read_text('/proc/self/environ')"],
+  ...["read_text('file:///etc/passwd')", "read_text('s3://a/b')", "read_csv('http://127.0.0.1:1/a')", "'/etc/passwd'"],
+  ...["query('SELECT * FROM read_text(''/etc/passwd'')')", "query_table('/etc/passwd')"],
+].map((source) => `SELECT * FROM ${source}`).concat(
+  ["'LAKE/../out.csv'", "'LAKE/link/out.csv'", "'LAKE/file'", "'/dev/stdout'"].map((target) => `COPY (SELECT 1) TO ${target}`),
+  ["'LAKE/../x.db'", "'LAKE/link/x.db'", "'/proc/self/mem'", "'http://127.0.0.1:1/x.db'"].map((target) => `ATTACH ${target}`),
+  ["LOAD 'LAKE/x.duckdb_extension'", "INSTALL 'LAKE/x.duckdb_extension'", "FORCE INSTALL httpfs FROM core", "UPDATE EXTENSIONS"],
+  ["EXPORT DATABASE 'LAKE/../all'", "IMPORT DATABASE 'LAKE/..'", "CREATE TABLE t (a VARCHAR); COPY t FROM '/etc/passwd'"],
+  [
+    "CREATE SECRET s (TYPE s3, KEY_ID 'a', SECRET 'b')",
+    "CREATE PERSISTENT SECRET s (TYPE http, BEARER_TOKEN 'b')",
+    "SELECT getenv('HOME')",
+  ],
+  [
+    ...["temp_directory", "home_directory", "secret_directory", "extension_directory", "custom_extension_repository", "log_query_path"],
+    ...["profiling_output", "allowed_directories", "allowed_paths", "allow_unsigned_extensions", "memory_limit", "TimeZone"],
+    ...["autoload_known_extensions", "autoinstall_known_extensions", "enable_external_access", "lock_configuration"],
+  ].flatMap((name) => [`SET ${name} = 'LAKE/..'`, `SET GLOBAL ${name} = 'LAKE/..'`, `RESET GLOBAL ${name}`, `PRAGMA ${name} = '1'`]),
+);
+
+labTest("DuckDB refuses every way out of the lake folder and of its settings", async (lab) => {
+  Deno.writeTextFileSync(`${lab.folder}/beside.txt`, "for nobody");
+  Deno.symlinkSync(lab.folder, `${lab.lakeFolder}/link`);
+  Deno.symlinkSync(`${lab.folder}/beside.txt`, `${lab.lakeFolder}/file`);
+  Deno.mkdirSync(`${lab.lakeFolder}/sub`);
+  const settings = async () =>
+    (await lab.duck.rows("SELECT name, value FROM duckdb_settings() ORDER BY name")).map((row) => Object.values(row).join("="));
+  const before = await settings(), names = () => [...Deno.readDirSync(lab.folder)].map(({ name }) => name).sort();
+  const beside = names();
+  for (const sql of waysOut) {
+    const said = await lab.duck.rows(sql.replaceAll("LAKE", lab.lakeFolder)).then(() => "nothing", (error: Error) => error.message);
+    assert.match(
+      said,
+      /Permission Error|has been locked|can.?not be (changed|modified)|not allowed|does not exist|already registered|unrecognized|Missing Extension|disabled|secret/i,
+      sql,
+    );
+    assert.ok(!said.includes("for nobody"), sql);
+  }
+  assert.deepEqual([await settings(), names()], [before, beside]);
+  assert.equal(Deno.readTextFileSync(`${lab.folder}/beside.txt`), "for nobody");
+  tell("ways out of DuckDB", { tried: waysOut.length + Object.keys(refused).length, open: 0 });
+});
 
 labTest("DuckDB reads and writes within the lake folder", async (lab) => {
   await lab.duck.run(`COPY (SELECT 42 AS answer) TO '${lab.lakeFolder}/a.parquet' (FORMAT parquet)`);
