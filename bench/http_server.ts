@@ -10,7 +10,7 @@ import { logLineTo } from "../src/log_line.ts";
 import { LocalSink } from "../src/source/local_sink.ts";
 import { prescan } from "../src/source/prescan.ts";
 import { replay } from "../src/source/replay.ts";
-import { accessFor } from "../src/web/access.ts";
+import { openAccess } from "../src/access/access.ts";
 import { makeApp } from "../src/web/app.ts";
 import { makeService } from "../src/web/service.ts";
 import { cpuSince, peakMib } from "./measure.ts";
@@ -23,7 +23,7 @@ const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 const logLine = logLineTo(console.error, "warn");
 const guardian = await Guardian.open({ data: Deno.args[0], clock: systemClock, logLine, partitions: 4 });
 guardian.start();
-const access = accessFor("127.0.0.1", null);
+const access = openAccess();
 const days = openDays(guardian, { timezone: "UTC", runAt: "03:00", currency: "" });
 const service = makeService({ guardian, days, clock: systemClock, logLine, access, futureMs: 86_400_000 });
 const app = makeApp(service, endpoints);

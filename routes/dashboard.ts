@@ -27,7 +27,7 @@ export const dashboard = endpoint({
   problems: ["not_found"],
   ownAlways: true,
   anyQuery: true,
-  open: true,
+  needs: "nothing",
   handle: ({ c, service }) => service.dashboard.page(c.req.raw),
 });
 
@@ -44,7 +44,7 @@ export const dashboardPage = endpoint({
   problems: ["not_found"],
   ownAlways: true,
   anyQuery: true,
-  open: true,
+  needs: "nothing",
   handle: async ({ c, service, path }) => {
     const isThere = (dashboardPages as readonly string[]).includes(path.page);
     if (isThere || wantsPage(c)) {
@@ -75,6 +75,6 @@ export const dashboardAsset = endpoint({
   },
   problems: ["not_found"],
   ownAlways: true,
-  open: true,
+  needs: "nothing",
   handle: ({ c, service, path: { asset } }) => service.dashboard.asset(c.req.raw, asset),
 });

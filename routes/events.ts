@@ -2,17 +2,19 @@
 // got in; a 202 is given once everything that was accepted is durable.
 
 import { z } from "@hono/zod-openapi";
+import { KEY_PARAMETER } from "../src/access/access.ts";
 import { GuardianError } from "../src/errors.ts";
 import { ColumnBuilder, LIVE } from "../src/event/batch.ts";
-import { parseBody } from "../src/event/parse.ts";
+import { Parsing } from "../src/event/parse.ts";
 import { type Reject, rejectCodes } from "../src/event/reject.ts";
 import { recordSchema } from "../src/event/schema.ts";
 import { limits } from "../src/limits.ts";
-import { keyHashes } from "../src/log/keys_seen.ts";
+import { keyHashesInTurns } from "../src/log/keys_seen.ts";
 import { sourceOfKey, type Taken } from "../src/source/intake.ts";
+import { giveWay, isTurnOver } from "../src/turn.ts";
 import { type Body, readBody } from "../src/web/body.ts";
 import { endpoint } from "../src/web/endpoint.ts";
-import { wholeNumber } from "../src/web/parameters.ts";
+import { someText, wholeNumber } from "../src/web/parameters.ts";
 import type { Service } from "../src/web/service.ts";
 
 const count = z.int().min(0);
@@ -64,6 +66,7 @@ export const postEvents = endpoint({
     row: wholeNumber(0, Number.MAX_SAFE_INTEGER - limits.bodyDecodedBytesMax, undefined, {
       means: "With `source`: the row of the body's first event",
     }),
+    [KEY_PARAMETER]: someText({ means: "A page key, from a script that cannot set headers", example: "cgp_abcdefgh_" + "0".repeat(43) }),
   }),
   headers: z.object({
     "idempotency-key": z.string().max(limits.idempotencyKeyCharsMax).optional().openapi({
@@ -74,7 +77,8 @@ export const postEvents = endpoint({
   }),
   body: {
     required: true,
-    description: `At most ${limits.bodyBytesMax} bytes, and ${limits.bodyDecodedBytesMax} once unpacked`,
+    description: `At most ${limits.bodyBytesMax} bytes, and ${limits.bodyDecodedBytesMax} once unpacked. ` +
+      `With more than ${limits.rejectsPerBodyMax} refused lines it is refused whole`,
     content: {
       "application/json": { schema: z.union([recordSchema, z.array(recordSchema)]) },
       "application/x-ndjson": {
@@ -87,6 +91,7 @@ export const postEvents = endpoint({
   answers: { 202: { means: "Taken", schema: takenSchema, example: { accepted: 2, duplicates: 0, rejected: 0, errors: [] } } },
   problems: ["bad_request", "key_in_progress", "body_too_large", "unsupported_media_type", "key_reused", "overloaded", "storage_failing"],
   ownAlways: true,
+  needs: "ingest",
   direct: (request, service) => takeEvents(request, service, {}),
   handle: async ({ c, service, query }) => {
     const { json, status } = await takeEvents(c.req.raw, service, query);
@@ -110,9 +115,9 @@ async function takeEvents(
   const key = keyOf(request);
   using ticket = service.admission.enter();
   const body = await readBody(request, ticket);
-  const read = readEvents(body, service.clock.now(), source === undefined ? service.futureMs : null);
+  const read = await readEvents(body, service.clock.now(), source === undefined ? service.futureMs : null);
   const taken = source === undefined
-    ? await takeLive(service, read, key === null ? undefined : keyHashes(key, body.bytes))
+    ? await takeLive(service, read, key === null ? undefined : await keyHashesInTurns(key, body.bytes, giveWay))
     : await takeRows(service, read, source, row!);
   const { rejects, beyond } = read;
   const errors = rejects.length === 0
@@ -151,16 +156,23 @@ function keyOf({ headers }: Request): string | null {
   throw new GuardianError("bad_request", `Cannot use an Idempotency-Key of ${key.length} characters: ${must}`);
 }
 
-function readEvents({ bytes, truncated }: Body, now: number, futureMs: number | null): Read {
+async function readEvents({ bytes, truncated }: Body, now: number, futureMs: number | null): Promise<Read> {
   const columns = new ColumnBuilder(Math.max(8, Math.ceil(bytes.length / LINE_BYTES_LIKELY)));
   const rejects: Reject[] = [];
   let beyond = 0;
   const onReject = (reject: Reject) => {
     if (rejects.length < limits.deadLettersPerSourceMax) rejects.push(reject);
-    else beyond++;
+    else if (rejects.length + ++beyond > limits.rejectsPerBodyMax) throw rubbish(rejects[0]);
   };
-  parseBody(bytes, columns, onReject, { now, futureMs, truncated });
+  const parsing = new Parsing(bytes, columns, onReject, { now, futureMs, truncated });
+  const until = performance.now() + limits.turnMs;
+  while (parsing.goOn() === null) if (performance.now() >= until && isTurnOver()) await giveWay();
   return { columns, rejects, beyond };
+}
+
+function rubbish({ line, message }: Reject): GuardianError {
+  const why = `more than ${limits.rejectsPerBodyMax} lines or order items in it are refused, the first one in line ${line} (${message})`;
+  return new GuardianError("bad_request", `Cannot take this body: ${why}; send events`);
 }
 
 /** Events first, then dead letters: a request that fails in between is told so, and its key makes the retry harmless for both. */

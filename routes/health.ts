@@ -25,6 +25,18 @@ const webhookSchema = z.object({
   next_try_at: z.string().nullable().describe("When a message that was not taken is tried again"),
 });
 
+const connectionsSchema = z.object({
+  guarded: z.boolean().describe("Whether slow and idle connections are cut: on Linux"),
+  open: count.describe("Connections at the last look, which comes once a second"),
+  requests: count.describe("Clients with a request under way, this one too"),
+  connections_cut: z.object({
+    slow_request: count.describe("A request was not there in time"),
+    idle: count.describe("There was no request for a long time"),
+    unread_answer: count.describe("The client did not take its answer"),
+    too_many: count.describe("There were more than may be, in all or of one address"),
+  }).describe("Connections that were cut since the start, by the reason"),
+});
+
 const offset = count.describe("An offset of the log");
 const time = z.number().min(0);
 
@@ -89,12 +101,13 @@ export const healthSchema = z.object({
     live_watermark: z.string().nullable(),
   })),
   recovery: recoverySchema.describe("What this start found, what it did about it, and how long that took"),
+  connections: connectionsSchema.nullable().describe("The server's connections; null when a command asks without one"),
   webhook: webhookSchema.nullable().describe(
     "The sender of confirmed anomalies; null when no webhook is set. Whatever it is, the server is fit",
   ),
 }).openapi("Health");
 
-async function healthOf({ guardian, clock, startedAt, draining }: Service): Promise<z.infer<typeof healthSchema>> {
+async function healthOf({ guardian, clock, startedAt, draining, connections }: Service): Promise<z.infer<typeof healthSchema>> {
   const { status, recovery, ...rest } = guardian.health();
   const database = await guardian.state.get(stateKeys.feed()).then(() => "ok" as const, (failure) => {
     rest.parts.engine = { status: "failing", reason: `Cannot read stored data: ${reasonOf(failure)}` };
@@ -105,6 +118,7 @@ async function healthOf({ guardian, clock, startedAt, draining }: Service): Prom
     database,
     version: VERSION,
     uptime_s: Math.round(clock.monotonic() - startedAt) / 1000,
+    connections: connections?.figures ?? null,
     recovery: { ...recovery, partitions: [...recovery.partitions] },
     ...rest,
   };
@@ -140,7 +154,7 @@ export const live = endpoint({
   answers: { 200: { means: "It answers", schema: liveSchema, example: { status: "ok" } } },
   problems: [],
   ownAlways: true,
-  open: true,
+  needs: "nothing",
   whileDraining: true,
   handle: ({ c }) => c.json({ status: "ok" }),
 });

@@ -22,6 +22,7 @@ import { rules } from "./rules.ts";
 import { postFeedback, sessionEvents } from "./sessions.ts";
 import { postDeadLetters, postEnd, postShift, sourceState } from "./sources.ts";
 import { stats } from "./stats.ts";
+import { postRevoke, postTokens, tokens } from "./tokens.ts";
 import { postVerify } from "./verify.ts";
 
 export const endpoints: readonly Endpoint[] = [
@@ -67,6 +68,9 @@ export const endpoints: readonly Endpoint[] = [
   postBackfill,
   exportTable,
   postVerify,
+  postTokens,
+  tokens,
+  postRevoke,
   openApi,
   definitions,
   docs,

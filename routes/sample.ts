@@ -55,7 +55,7 @@ export const sample = endpoint({
       since: site?.since ?? null,
       time_zone: days.context.settings.timezone,
       can_clear: await holdsSample(guardian.options.data),
-      send: sendTo(new URL(c.req.url).origin, access.token !== null),
+      send: sendTo(new URL(c.req.url).origin, !access.isOpen),
     });
   },
 });

@@ -4,6 +4,7 @@ import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
 import { anomalyTypes } from "../src/detect/anomaly.ts";
 import { GuardianError } from "../src/errors.ts";
+import { measureJson } from "../src/event/json_text.ts";
 import { type Reject, rejectCodes } from "../src/event/reject.ts";
 import { limits } from "../src/limits.ts";
 import { laneOfSource } from "../src/source/intake.ts";
@@ -44,6 +45,7 @@ async function stateOf({ guardian }: Service, source: string): Promise<z.infer<t
 export const sourceState = endpoint({
   method: "get",
   path: "/sources/{source}",
+  needs: "ingest",
   tag: "Replay",
   summary: "How far a replayed file is",
   description: "Which of its rows the log has, whether it has ended, and what was found in it.",
@@ -65,6 +67,7 @@ const shiftSchema = z.object({ shift_ms: z.int().describe("Whole days, to be add
 export const postShift = endpoint({
   method: "post",
   path: "/sources/{source}/shift",
+  needs: "ingest",
   tag: "Replay",
   summary: "Choose by how many days files are shifted, so that their last event falls on today",
   description: "Chosen at the first call and kept until `finished`, so that a replay that goes on tomorrow brings the same rows. " +
@@ -96,6 +99,7 @@ const endedSchema = z.object({ source: z.string(), lane: z.string(), ended: z.li
 export const postEnd = endpoint({
   method: "post",
   path: "/sources/{source}/end",
+  needs: "ingest",
   tag: "Replay",
   summary: "Say that a replayed file has no more rows",
   description: "Closes all windows of its lane, and answers when what they led to is stored. Saying it again changes nothing.",
@@ -127,19 +131,27 @@ async function caughtUp({ guardian }: Service): Promise<void> {
 }
 
 const letterSchema = z.object({
-  line: z.int().min(1),
+  line: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
   code: z.enum(rejectCodes),
   field: z.string().nullable(),
   message: z.string().max(2000),
-  raw_base64: z.base64().describe("The refused bytes, the first ones of a long line"),
-  raw_bytes: count.describe("How long the line was"),
+  raw_base64: z.base64().openapi({
+    description: "The refused bytes, the first ones of a long line",
+    pattern: "^(?:[0-9A-Za-z+/]{4})*(?:[0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?$",
+  }),
+  raw_bytes: count.max(Number.MAX_SAFE_INTEGER).describe("How long the line was"),
 });
+
+/** No file has more lines; sums of such counts stay exact. */
+const FILE_LINES_MAX = 1e12;
+/** Names in a body of refused lines: those of each line, and its own. */
+const NAMES_MAX = Object.keys(letterSchema.shape).length * limits.deadLettersPerSourceMax + 4;
 
 export const lettersSchema = z.object({
   name: z.string().min(1).max(255).describe("Name of the file"),
-  first: count.default(0).describe("How many refused lines of the file come before these"),
+  first: count.max(FILE_LINES_MAX).default(0).describe("How many refused lines of the file come before these"),
   rejects: z.array(letterSchema).max(limits.deadLettersPerSourceMax),
-  beyond: count.default(0).describe("Refused lines behind these that are only counted"),
+  beyond: count.max(FILE_LINES_MAX).default(0).describe("Refused lines behind these that are only counted"),
 }).strict().openapi("SourceDeadLetters", {
   example: {
     name: "clicks.dat",
@@ -159,6 +171,7 @@ export const lettersSchema = z.object({
 export const postDeadLetters = endpoint({
   method: "post",
   path: "/sources/{source}/dead_letters",
+  needs: "ingest",
   tag: "Replay",
   summary: "Send refused lines of a replayed file",
   description: "Keeps them as dead letters, each once, however often they are sent.",
@@ -171,27 +184,47 @@ export const postDeadLetters = endpoint({
   ownAlways: true,
   handle: async ({ c, service, path: { source } }) => {
     using ticket = service.admission.enter();
-    const { bytes } = await readBody(c.req.raw, ticket);
+    const { bytes, truncated } = await readBody(c.req.raw, ticket, { decodedMax: limits.bodyBytesMax });
+    if (truncated) throw new GuardianError("bad_request", "Cannot read the body: it breaks off before its end; send it again");
     const { name, first, rejects, beyond } = lettersIn(bytes);
     await service.guardian.deadLetters.add(name, source, first, rejects, beyond);
     return c.json({ received: rejects.length });
   },
 });
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 function lettersIn(bytes: Uint8Array): { name: string; first: number; rejects: Reject[]; beyond: number } {
+  refuseWide(bytes);
   let given: unknown;
   try {
-    given = JSON.parse(new TextDecoder().decode(bytes));
+    given = JSON.parse(decoder.decode(bytes));
   } catch (cause) {
-    throw new GuardianError("bad_request", "Cannot read the body: it is not JSON; send one object", { cause });
+    throw new GuardianError("bad_request", "Cannot read the body: it is not JSON in UTF-8; send one object", { cause });
+  }
+  // The schema looks at all of a list before it says that there is too much of it.
+  const lines = (given as { rejects?: unknown } | null)?.rejects;
+  if (Array.isArray(lines) && lines.length > limits.deadLettersPerSourceMax) {
+    const why =
+      `it has ${lines.length} refused lines, more than ${limits.deadLettersPerSourceMax}; send the first ones, and how many are beyond`;
+    throw new GuardianError("bad_request", `Cannot read the body: ${why}`);
   }
   const result = lettersSchema.safeParse(given);
   if (!result.success) {
     const [{ path, message }] = result.error.issues;
-    throw new GuardianError("bad_request", `Cannot read the body: at "${path.join(".")}": ${message}`);
+    throw new GuardianError("bad_request", `Cannot read the body: at "${path.join(".")}": ${message.slice(0, 200)}`);
   }
   const { name, first, rejects, beyond } = result.data;
   return { name, first, beyond, rejects: rejects.map(toReject) };
+}
+
+/** Throws for a body that has more names, or goes deeper, than refused lines do: to make objects of it, and check them, takes seconds. */
+function refuseWide(bytes: Uint8Array): void {
+  const shape = { depth: 0, members: 0 };
+  measureJson(bytes, 0, bytes.length, shape);
+  if (shape.depth <= limits.jsonDepthMax && shape.members <= NAMES_MAX) return;
+  const why = `it holds ${shape.members} names and goes ${shape.depth} deep, which refused lines do not; send what /openapi.json shows`;
+  throw new GuardianError("bad_request", `Cannot read the body: ${why}`);
 }
 
 function toReject({ line, code, field, message, raw_base64, raw_bytes }: z.infer<typeof letterSchema>): Reject {

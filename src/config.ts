@@ -3,6 +3,7 @@
 // fails its check gets through; a secret is never a flag, as others on the machine can read those.
 
 import { z } from "zod";
+import { TrustedProxies } from "./access/client.ts";
 import { GuardianError, reasonOf } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { didYouMean, nearestName } from "./nearest.ts";
@@ -35,6 +36,14 @@ function whole(from: number, to: number, given: Omit<Setting<number>, "schema" |
   return { schema: z.int().min(from).max(to), must: `a whole number from ${from} to ${to}`, placeholder: "N", ...given };
 }
 
+/** Several texts: behind one another with commas, and an array in the file too. */
+function texts(isOne: (text: string) => boolean, most: number, given: Omit<Setting<readonly string[]>, "schema" | "unit" | "default">) {
+  const split = (value: unknown) =>
+    typeof value === "string" ? value.split(",").map((one) => one.trim()).filter((one) => one !== "") : value;
+  const schema = z.preprocess(split, z.array(z.string().refine(isOne)).max(most)) as z.ZodType<readonly string[]>;
+  return { schema, unit: null, default: [], ...given } as Setting<readonly string[]>;
+}
+
 const levels = ["debug", "info", "warn", "error"] as const;
 
 const CURRENCY = "The shop's currency, an ISO code: purchases that name another one are counted, and left out of revenue";
@@ -55,6 +64,11 @@ function isWebhookUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, username, password } = new URL(text);
   return (protocol === "https:" || protocol === "http:") && username === "" && password === "";
+}
+
+/** As browsers write it, so that it can be compared with what they send. */
+export function isOrigin(text: string): boolean {
+  return /^https?:\/\/[a-z0-9.:[\]-]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
 /** The table. A name is `logKeepHours` here, `--log-keep-hours`, `GUARDIAN_LOG_KEEP_HOURS`, and `log_keep_hours` in the file. */
@@ -79,6 +93,53 @@ export const settings = {
     description: "What requests must bring as `Authorization: Bearer`; 32 characters or more, not given as a flag",
     secret: true,
   } as Setting<string | null>,
+  tlsCert: {
+    schema: z.string().min(1).nullable(),
+    must: "a path",
+    default: null,
+    unit: null,
+    placeholder: "FILE",
+    description: "Certificate chain to serve HTTPS with, PEM; it goes with the key, and a new one needs a restart",
+  } as Setting<string | null>,
+  tlsKey: {
+    schema: z.string().min(1).nullable(),
+    must: "a path",
+    default: null,
+    unit: null,
+    placeholder: "FILE",
+    description: "Private key of the certificate, PEM",
+  } as Setting<string | null>,
+  allowedHosts: texts((text) => /^[a-z0-9._-]+$|^\[[0-9a-f:.]+\]$/i.test(text), limits.allowedHostsMax, {
+    must: `up to ${limits.allowedHostsMax} host names without ports and with commas between, such as "guardian.example"`,
+    placeholder: "LIST",
+    description:
+      "Host names that requests may be for, with commas between, besides localhost and the address; such a server asks for tokens",
+  }),
+  trustedProxies: texts((text) => TrustedProxies.of([text]) !== null, limits.trustedProxiesMax, {
+    must: `up to ${limits.trustedProxiesMax} addresses or ranges with commas between, such as "10.0.0.0/8,fd00::/8"`,
+    placeholder: "LIST",
+    description: "Proxies whose X-Forwarded-For, -Proto and -Host are believed: addresses or ranges, with commas between",
+  }),
+  corsOrigins: texts(isOrigin, limits.corsOriginsMax, {
+    must: `up to ${limits.corsOriginsMax} origins with commas between, such as "https://shop.example"`,
+    placeholder: "LIST",
+    description: "Origins whose pages may call the API from a browser, with commas between; they bring a token",
+  }),
+  rateLimit: number(0, 1_000_000, {
+    default: 5000,
+    unit: "requests/s",
+    description: "How often one token, page key or session may ask, and as many at once; 0: no limit",
+  }),
+  rateLimitPage: number(0, 1_000_000, {
+    default: 50,
+    unit: "requests/s",
+    description: "How often one address may send with a page key, and as many at once; 0: no limit but the key's",
+  }),
+  rateLimitStranger: number(0.1, 1_000_000, {
+    default: 10,
+    unit: "requests/s",
+    description: "How often one address may ask that shows nothing valid, and as many at once",
+  }),
   partitions: whole(1, limits.partitionsMax, {
     default: 4,
     unit: null,

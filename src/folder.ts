@@ -18,10 +18,14 @@ interface Format {
   partitions: number;
 }
 
-/** What the lock file says of the owner. address: where it answers HTTP, or null. ended: when it gave the folder free, null until then. */
+/**
+ * What the lock file says of the owner. address: where it answers HTTP on this machine, or null. url: where it answers everybody, where that
+ * is told. ended: when it gave the folder free, null until then.
+ */
 export interface Owner {
   readonly pid: number;
   readonly address: string | null;
+  readonly url?: string;
   readonly since: string;
   readonly ended: string | null;
 }
@@ -43,6 +47,8 @@ export const paths = {
   spill: (data: string) => join(data, "spill"),
   /** What a restore has brought so far; gone once the folder is whole. */
   restoring: (data: string) => join(data, "restoring"),
+  /** What lets commands on this machine in, while there is a server that asks for tokens. */
+  ownerSecret: (data: string) => join(data, "owner_secret"),
   /** A data folder of its own, with a sample shop; and how its name begins once it is to be deleted. */
   sample: (data: string) => join(data, "sample"),
   discardedSample: (data: string) => join(data, "sample.discarded-"),
@@ -109,8 +115,8 @@ export class Folder {
   }
 
   /** Writes into the lock file where the owner answers. */
-  tell(address: string | null): Promise<void> {
-    return this.#write({ pid: Deno.pid, address, since: this.#since, ended: null });
+  tell(address: string | null, url?: string): Promise<void> {
+    return this.#write({ pid: Deno.pid, address, url, since: this.#since, ended: null });
   }
 
   /** Gives the folder free. The lock file then says to the next owner that this one stopped in good order. */

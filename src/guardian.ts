@@ -1,6 +1,7 @@
 // The running product over one data folder: it owns the log, both readers and the stores, starts them in the right order, and stops them so
 // that nothing is left half done. It knows nothing of HTTP or of the command line.
 
+import { Tokens } from "./access/tokens.ts";
 import type { Clock } from "./clock.ts";
 import { Damage, type Damaged } from "./damage.ts";
 import { GuardianError, reasonOf } from "./errors.ts";
@@ -87,6 +88,7 @@ export class Guardian {
     readonly lateEvents: LateEventStore,
     readonly feedback: FeedbackStore,
     readonly webhook: WebhookSender | null,
+    readonly tokens: Tokens,
     /** What the start found and did. */
     private recovered: Recovery,
     /** Stored data that was met damaged. */
@@ -140,6 +142,7 @@ export class Guardian {
       anomalies.verdictOf = (session) => feedback.verdictOf(session);
       const lateEvents = await LateEventStore.open(state);
       const deadLetters = await DeadLetterStore.open(state, clock);
+      const tokens = await Tokens.open(state, clock);
       const stores = clock.monotonic();
       const engine = await EngineRunner.open(log, state, anomalies, lateEvents, clock, logLine);
       const windows = clock.monotonic();
@@ -170,6 +173,7 @@ export class Guardian {
         lateEvents,
         feedback,
         webhook,
+        tokens,
         recovery,
         damage,
         whole,

@@ -39,11 +39,52 @@ export const limits = {
   jsonDepthMax: 8,
   /** Rejected lines told in an answer. The rest is counted, and found in the dead letters. */
   errorsInAnswerMax: 20,
+  /** Refused lines and order items of one body, each of a few us. More: 400 for all of it, as a body that is no more than rubbish. */
+  rejectsPerBodyMax: 1_000_000,
+  /** Bytes of a body that orders something: a day, a verdict, a thousand numbers. Above: 413. */
+  orderBodyBytesMax: 64 * KIB,
   /** Time in which the next piece of a body has to come, and all of it, ms. Slower: 408. */
   bodyStallMs: 15_000,
   bodyReadMs: 120_000,
   /** Time that a body may take while all places for requests are taken, ms. Longer: the oldest one makes way for others, with 408. */
   bodyMakesWayMs: 5_000,
+  /** Time in which a request has to be there up to its body, from its connection or its first byte on, ms. Longer: the connection is cut. */
+  requestHeadMs: 15_000,
+  /** Time that a connection is kept without a request, ms: longer than proxies keep theirs, so that they end it. Longer: it is cut. */
+  connectionIdleMs: 90_000,
+  /** Time in which a client has to take so many bytes of its answer, or all that wait for it, ms. Slower: its connection is cut. */
+  answerStallMs: 30_000,
+  answerStallBytes: 16 * KIB,
+  /** Silence of an answer that is a stream, ms: the live feed says something every half minute. Longer: its connection is cut. */
+  answerSilentMs: 300_000,
+  /** Connections at one time, or three in four of the file handles if that is less. More: those go that wait for a request the longest. */
+  connectionsMax: 12_000,
+  /** Connections of one address, which is a /64 of IPv6; a trusted proxy may have as many as all. More: as above. */
+  connectionsPerAddressMax: 1_024,
+  /** Trusted proxies, and origins for CORS, that can be set. More: the setting is refused. */
+  trustedProxiesMax: 256,
+  corsOriginsMax: 64,
+  /** Proxies that a request may have come through, each of them trusted. More: the last one of these counts as its client. */
+  forwardedHopsMax: 16,
+  /** Characters of a host that a proxy tells. Longer: the host that the request itself names counts. */
+  forwardedHostCharsMax: 255,
+  /** Addresses and tokens whose requests are counted each for itself, of each kind. More: newcomers of one network share a count. */
+  rateBucketsMax: 65_536,
+  /** Counts that networks share then; those beyond share with another one. */
+  rateSharedBuckets: 1024,
+  /** Counts that a newcomer looks through for one that is used no more. More: it takes a shared one. */
+  rateLooks: 8,
+  /** Host names that a server answers to, by its settings. More: the setting is refused. */
+  allowedHostsMax: 100,
+  /** Tokens that are kept, those that are over among them. More: 400, until one is revoked. */
+  tokensMax: 1000,
+  /** Characters of a token's name. Longer: 400. */
+  tokenNameCharsMax: 100,
+  /** Origins of one page key. More: 400. */
+  tokenOriginsMax: 20,
+  /** Tries to sign in from one address: at once, and one more after each so many seconds. More: 429 with Retry-After. */
+  signInsAtOnce: 10,
+  signInEveryS: 6,
   /** Characters of an Idempotency-Key. Longer: 400. */
   idempotencyKeyCharsMax: 255,
   /** Requests whose bodies are read or wait for the log at one time. More: 429 with Retry-After. */
@@ -121,6 +162,11 @@ export const limits = {
   idleMs: 15_000,
   /** Sessions in one 30 s pane of one partition and lane. Beyond: those with the fewest clicks are forgotten, and counted as `evicted`. */
   paneSessionsMax: 262_144,
+  /**
+   * Sessions in all open panes of one partition and lane together: time stamps spread over the hours to come keep thousands of panes open.
+   * Beyond: those with the fewest clicks are forgotten in each, and counted as `evicted`.
+   */
+  laneSessionsMax: 1_048_576,
   /** Open 30 s panes of one partition and lane; only hostile time stamps need more. Beyond: the event is counted as `evicted`. */
   panesMax: 4096,
   /** Sessions of one pane whose single clicks are followed one by one. Beyond: counted as `evicted`. */

@@ -41,6 +41,31 @@ const suites: readonly Suite[] = [
   { name: "time", doses: { GUARDIAN_TEST_CLOCKS: [4, 50] } },
   { name: "upgrade", doses: { GUARDIAN_TEST_FIRST_OPENS: [4, 16] } },
   { name: "limits" },
+  {
+    name: "hostile bodies",
+    paths: ["bodies", "bodies_turns", "bodies_mutated"].map((one) => `hostile/${one}_test.ts`),
+    doses: { GUARDIAN_TEST_HOSTILE_BODIES: [200_000, 1_000_000] },
+  },
+  {
+    name: "hostile requests",
+    paths: ["routes", "sites", "paths", "headers"].map((one) => `hostile/${one}_test.ts`),
+    doses: { GUARDIAN_TEST_SPELLINGS: [6, 20] },
+  },
+  {
+    name: "hostile texts",
+    paths: ["output", "output_pages", "secrets"].map((one) => `hostile/${one}_test.ts`),
+    doses: { GUARDIAN_TEST_OUTPUT: ["all", "all"] },
+  },
+  {
+    name: "hostile clients",
+    paths: ["hostile/sockets_test.ts"],
+    doses: {
+      GUARDIAN_TEST_SOCKETS: [2000, 2000],
+      GUARDIAN_TEST_PARALLEL: [10_000, 10_000],
+      GUARDIAN_TEST_BOMBS: [64, 500],
+      GUARDIAN_TEST_SOCKET_LIMITS: ["short", "own"],
+    },
+  },
 ];
 
 const chosen = Deno.args.filter((arg) => !arg.startsWith("--")), long = Deno.args.includes("--long");

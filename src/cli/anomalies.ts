@@ -6,7 +6,7 @@ import type { Anomaly, AnomalyStatus } from "../detect/anomaly.ts";
 import type { Settings } from "../config.ts";
 import { addressOfOwner, requireDataFolder } from "./existing.ts";
 import { quietLogLine } from "./quiet.ts";
-import { askServer, linesIn } from "./remote.ts";
+import { askServer, linesIn, ownerAt } from "./remote.ts";
 import { openGuardian } from "./serve.ts";
 import type { Shell } from "./shell.ts";
 import { anomalyLine } from "./words.ts";
@@ -16,7 +16,7 @@ export async function anomaliesCommand(flags: { json?: true; status?: string }, 
   const address = await addressOfOwner(settings.data);
   const anomalies = address === null
     ? inFolder(settings, statusesOf(flags.status as AnomalyStatus | "all" | undefined), shell)
-    : fromServer({ url: address, token: settings.token }, flags.status);
+    : fromServer(await ownerAt(address, settings), flags.status);
   for await (const anomaly of anomalies) shell.out(flags.json ? JSON.stringify(anomaly) : anomalyLine(anomaly));
   return 0;
 }

@@ -11,8 +11,9 @@ import { Folder, FOLDER_FORMAT, type Owner, ownerOf, paths } from "../folder.ts"
 import { allParts, readManifest } from "../lake/manifest.ts";
 import { KvLog } from "../log/kv_log.ts";
 import { sealedKv } from "../store/sealed.ts";
-import { headersFor } from "./remote.ts";
+import { headersFor, ownerAt } from "./remote.ts";
 import type { Shell } from "./shell.ts";
+import { readTls } from "./tls.ts";
 import { counted } from "./words.ts";
 
 /** One thing that was looked at. says: what is so, as a sentence. mend: what a person can do; null when all is well. */
@@ -24,6 +25,7 @@ export interface Finding {
 }
 
 const FOUND = 1;
+const DAY_MS = 86_400_000;
 const MIB = 2 ** 20, GIB = 2 ** 30;
 
 /** The oldest Deno that has all that is used here. */
@@ -37,6 +39,9 @@ const CLOCK_SLACK_MS = 5000;
 
 /** No clock of today shows less: 2026-01-01, ms. */
 const CLOCK_LEAST = Date.UTC(2026, 0, 1);
+
+/** Days that a certificate is good for, at the least, before it is time to renew it. */
+const CERTIFICATE_DAYS_LEAST = 14;
 
 /** How long the owner of a folder may take to answer, ms. */
 const ANSWER_MS_MAX = 5000;
@@ -78,6 +83,7 @@ const examinations: readonly [string, (patient: Patient) => Promise<Finding[]> |
   ["duckdb", checkDuckDb],
   ["data folder", checkFolder],
   ["disk", checkDisk],
+  ["tls", checkTls],
   ["port", checkPort],
   ["stored data", checkStored],
 ];
@@ -201,7 +207,7 @@ async function checkFormat(data: string): Promise<Finding> {
 function checkOwner(data: string, owner: Owner | null): Finding {
   if (owner === null) return good("owner", `Nobody is at work on "${data}"`);
   const who = owner.pid === 0 ? "another process" : `process ${owner.pid}`;
-  return good("owner", `${who} is at work on it${owner.address === null ? "" : `, and answers at ${owner.address}`}`);
+  return good("owner", `${who} is at work on it${owner.address === null ? "" : `, and answers at ${owner.url ?? owner.address}`}`);
 }
 
 async function checkDisk({ settings: { data } }: Patient): Promise<Finding[]> {
@@ -214,9 +220,25 @@ async function checkDisk({ settings: { data } }: Patient): Promise<Finding[]> {
   ];
 }
 
+/** Whether certificate and key can be used, and how long the certificate is valid. */
+async function checkTls({ settings, clock }: Patient): Promise<Finding[]> {
+  const tls = await readTls(settings).catch((thrown: Error) => thrown);
+  if (tls === null) return [good("tls", "The server speaks plain HTTP")];
+  if (tls instanceof Error) return [bad("tls", reasonOf(tls), "Correct that setting or that file")];
+  return [checkCertificate(tls.validUntil, clock)];
+}
+
+/** validUntil: ms since the epoch. */
+export function checkCertificate(validUntil: number, clock: Clock): Finding {
+  const until = new Date(validUntil).toISOString().slice(0, 10);
+  return validUntil - clock.now() >= CERTIFICATE_DAYS_LEAST * DAY_MS
+    ? good("tls", `The certificate and its key fit, and are valid until ${until}`)
+    : bad("tls", `The certificate is valid until ${until}`, "Renew it, and start the server anew");
+}
+
 async function checkPort({ settings: { host, port }, owner }: Patient): Promise<Finding[]> {
   if (port === 0) return [good("port", "Any that is free will be taken")];
-  if (owner?.address !== null && owner !== null && new URL(owner.address).port === String(port)) {
+  if (owner?.address !== null && owner !== null && new URL(owner.url ?? owner.address).port === String(port)) {
     return [good("port", `${port} is the one that the running server listens on`)];
   }
   try {
@@ -314,7 +336,7 @@ async function checkServer(address: string, { settings, clock }: Patient): Promi
   const url = `${address}/health`;
   let response: Response;
   try {
-    const headers = headersFor({ url: address, token: settings.token });
+    const headers = headersFor(await ownerAt(address, settings));
     response = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS_MAX) });
   } catch (thrown) {
     return [bad("server", `It does not answer at ${url}: ${reasonOf(thrown)}`, "Look at its log lines, and start it anew")];

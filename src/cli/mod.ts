@@ -28,6 +28,7 @@ import { restoreCommand, type RestoreFlags } from "./restore.ts";
 import { scanCommand } from "./scan.ts";
 import { serveCommand } from "./serve.ts";
 import type { Shell } from "./shell.ts";
+import { type CreateFlags, createTokenCommand, listTokensCommand, revokeTokenCommand } from "./tokens.ts";
 import { verifyCommand } from "./verify.ts";
 
 type Flags = Record<string, string | undefined>;
@@ -201,6 +202,25 @@ function programFor(shell: Shell, exit: (code: number) => void): Command {
     .option("--leave-out-damaged", "Leave out files of the lake that are damaged in the backup, instead of refusing it")
     .option(...json)
     .action(async (dir: string, flags: Flags & RestoreFlags) => exit(await restoreCommand(dir, flags, load(flags), shell)));
+  const tokens = program.command("tokens").description("Make, list and revoke what lets others in").helpCommand(false);
+  const ofTokens = (usage: string, description: string) => command(usage, description, ["data", "logLevel"], tokens);
+  ofTokens("create", "Make a token, and show it once")
+    .requiredOption("--name <NAME>", "What it is for")
+    .requiredOption("--scope <LIST>", "What it allows: ingest, read, operate, admin; several with commas between")
+    .option("--expires <SPAN>", "When it ends: 12h, 90d or 4w from now (default: never)")
+    .option(
+      "--origin <ORIGIN>",
+      "Makes a page key for pages of this origin, such as https://shop.example; may be given several times",
+      (value: string, before: string[] = []) => [...before, value],
+    )
+    .option(...json)
+    .action(async (flags: Flags & CreateFlags) => exit(await createTokenCommand(flags, load(flags), shell)));
+  ofTokens("list", "Tokens by prefix, with what they allow and when they were last used").option(...json)
+    .action(async (flags: Flags & { json?: true }) => exit(await listTokensCommand(flags.json ?? false, load(flags), shell)));
+  ofTokens("revoke <PREFIX>", "End a token at once").option(...json)
+    .action(async (prefix: string, flags: Flags & { json?: true }) =>
+      exit(await revokeTokenCommand(prefix, flags.json ?? false, load(flags), shell))
+    );
   command("reset", "Delete everything in a data folder; asks first", ["data", "logLevel"])
     .option("--yes", "Do not ask")
     .action(async (flags: Flags & { yes?: true }) => exit(await resetCommand(flags.yes ?? false, load(flags), shell)));
@@ -210,7 +230,7 @@ function programFor(shell: Shell, exit: (code: number) => void): Command {
 
 function settingOption(name: SettingName): Option {
   const { placeholder, description, unit, default: fallback } = settings[name];
-  const given = fallback === null || fallback === "" ? "none" : `${fallback}${unit === null ? "" : ` ${unit}`}`;
+  const given = String(fallback ?? "") === "" ? "none" : `${fallback}${unit === null ? "" : ` ${unit}`}`;
   const told = `${description} (default: ${given}; ${environmentName(name)})`;
   return new Option(`${flagName(name)} <${placeholder}>`, told);
 }

@@ -1,10 +1,16 @@
 // A running server, as commands ask it.
 
+import { readOwnerSecret } from "../access/owner.ts";
 import { errorCodes, GuardianError, reasonOf } from "../errors.ts";
 
 export interface Remote {
   readonly url: string;
   readonly token: string | null;
+}
+
+/** The server that has a data folder: whoever may read the folder shows what the server has put there, and needs no token. */
+export async function ownerAt(url: string, { data, token }: { data: string; token: string | null }): Promise<Remote> {
+  return { url, token: await readOwnerSecret(data) ?? token };
 }
 
 /** Headers that a request to a server needs. */
@@ -14,7 +20,7 @@ export function headersFor({ token }: Remote): Record<string, string> {
 
 /** Asks a server about its data folder itself, never about a sample shown in its place; with a body as JSON. Throws `server_unreachable`, and what `answered` throws. */
 export async function askServer(remote: Remote, method: "GET" | "POST", path: string, body?: object): Promise<Response> {
-  const base = remote.url.replace(/\/+$/, "");
+  const base = remote.url.replace(/(?<!\/)\/+$/, "");
   let response: Response;
   try {
     const content = body === undefined ? {} : { body: JSON.stringify(body) };

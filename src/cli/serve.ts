@@ -2,58 +2,91 @@
 
 import { type Days, openDays } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
+import { Access, isOpen, requireWayIn } from "../access/access.ts";
+import { TrustedProxies } from "../access/client.ts";
+import { closedFront, frontOf } from "../access/front.ts";
+import { isLoopback } from "../access/hosts.ts";
+import { makeOwnerSecret, removeOwnerSecret } from "../access/owner.ts";
 import { systemClock } from "../clock.ts";
 import type { Settings } from "../config.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
+import { paths } from "../folder.ts";
 import { Guardian } from "../guardian.ts";
+import { limits } from "../limits.ts";
 import { type LogLine, logLineTo } from "../log_line.ts";
 import { webhookTarget } from "../notify/webhook.ts";
-import { accessFor } from "../web/access.ts";
 import { Admission } from "../web/admission.ts";
 import { makeApp } from "../web/app.ts";
+import type { Room } from "../web/connections.ts";
 import { SampleSite, type SampleState } from "../web/sample_site.ts";
 import { makeService, type Service, type ServiceOptions } from "../web/service.ts";
+import { ConnectionGuard } from "./connection_guard.ts";
 import { Listening } from "./listening.ts";
 import { type Shell, sleep } from "./shell.ts";
+import { readTls, type Tls } from "./tls.ts";
 
 const HOUR_MS = 3_600_000, MIB = 2 ** 20;
 /** How long requests that are under way may take once the server is told to stop, ms. */
 const DRAIN_MS = 20_000, DRAIN_CHECK_MS = 10;
 /** How long answers that are on their way may take then, ms. */
 const CLOSE_MS = 5_000;
+/** How long connections may then wait on for a request, ms: an answer that was given a moment ago is not on its way yet. */
+const WAITING_MS = 500;
 const EVERY_MINUTE = "* * * * *";
 /** Name in the lease of the day jobs. One process at a time has the folder, so the next one need not wait until the lease of a dead one ends. */
 const HOLDER = "owner of the data folder";
+
+type Address = Pick<Settings, "host" | "port">;
+
+/**
+ * Where commands of this machine reach a server that speaks HTTPS: its certificate names a host that may be anywhere, and be signed by nobody.
+ * All that reaches it is held to the same rules.
+ */
+const SIDE_DOOR: Address = { host: "127.0.0.1", port: 0 };
 
 /** Gets a sample shop going while the server already answers, and resolves when it is shown, or will not be, or the server is to stop. */
 export type BeginSample = (sample: SampleSite, stopped: Promise<unknown>) => Promise<void>;
 
 /** Serves until it is told to stop. beginSample: for a folder that may be empty. */
 export async function serveCommand(settings: Settings, shell: Shell, beginSample: BeginSample | null = null): Promise<number> {
-  const access = accessFor(settings.host, settings.token);
+  const ways = { ...settings, front: frontOf(settings, { clock: systemClock, strictTransport: false }) };
+  // Where there is no folder yet, there is no token in it either.
+  if (!(await holdsTokens(settings.data))) requireWayIn(ways, null);
+  const tls = await readTls(settings);
   const logLine = logLineTo(shell.err, settings.logLevel);
   const clock = systemClock;
   // Asked first, as nobody wants a folder to be opened and recovered for nothing.
   if (settings.port !== 0) onAddress(settings, (address) => Deno.listen(address).close());
   const guardian = await openGuardian(settings, logLine);
+  const { tokens } = guardian;
   let days: Days | null = null, sample: SampleSite | undefined;
   try {
+    requireWayIn(ways, tokens);
     guardian.start();
     days = openDaysOf(guardian, settings);
-    const around = { clock, logLine, access, futureMs: settings.futureHours * HOUR_MS, admission: new Admission() };
+    const isPageOrigin = (origin: string) => tokens.isPageOrigin(origin);
+    const front = frontOf(settings, { clock, strictTransport: tls !== null && !isLoopback(settings.host), isPageOrigin });
+    const ownerSecret = isOpen(ways) ? null : await makeOwnerSecret(settings.data);
+    const access = new Access({ ...settings, front, tokens, ownerSecret, sessions: null });
+    const around = { clock, logLine, access, front, futureMs: settings.futureHours * HOUR_MS, admission: new Admission() };
     // Who follows the folder itself is told when something else is shown in its place.
     const onState = (state: SampleState) => service.feed.publish("sample", { shown: state === "live", state });
     if (beginSample !== null) sample = sampleBeside(guardian, settings, around, onState);
-    const service: Service = makeService({ guardian, days, sample, ...around });
-    const closing = new AbortController(), ticking = new AbortController();
-    const server = listen(settings, service, closing.signal);
-    await guardian.folder.tell(urlOf(reachable(settings.host), server.port));
+    const ports = () => side === null ? [server.port] : [server.port, side.port];
+    const connections = new ConnectionGuard({ ports, room: roomOf(settings), logLine });
+    const service: Service = makeService({ guardian, days, sample, connections, ...around });
+    const ticking = new AbortController();
+    const handler = handlerOf(service, connections), server = listen(settings, handler, logLine, tls);
+    const side = tls === null ? null : listen(SIDE_DOOR, handler, logLine, null);
+    connections.start();
+    const url = urlOf(reachable(settings.host), server.port, tls);
+    await guardian.folder.tell(side === null ? url : urlOf(SIDE_DOOR.host, side.port), url);
     const stopped = toldToStop(shell);
     tickEveryMinute([days, sample], ticking.signal);
     let told = false;
     stopped.then(() => told = true);
     if (sample !== undefined) await beginSample!(sample, stopped);
-    if (!told) shell.out(`listening on ${urlOf(settings.host, server.port)}`);
+    if (!told) shell.out(`listening on ${urlOf(settings.host, server.port, tls)}`);
     const signal = await stopped;
     logLine("info", "stopping", { signal });
     service.draining = true;
@@ -64,15 +97,22 @@ export async function serveCommand(settings: Settings, shell: Shell, beginSample
     await Promise.all([days.close(), sample?.close()]);
     await drain(service);
     // What is left are answers on their way, and connections that nobody uses.
-    const timer = setTimeout(() => closing.abort(), CLOSE_MS);
-    await server.shutdown();
+    const timer = setTimeout(() => connections.endWaiting(), WAITING_MS);
+    await Promise.all([server.shutdown(CLOSE_MS), side?.shutdown(CLOSE_MS)]);
     clearTimeout(timer);
+    connections.stop();
   } finally {
     await Promise.all([days?.close(), sample?.close()]);
+    await removeOwnerSecret(settings.data);
     await guardian.stop();
   }
   logLine("info", "stopped");
   return 0;
+}
+
+/** Whether a data folder may hold tokens: it has a store. */
+async function holdsTokens(data: string): Promise<boolean> {
+  return await Deno.stat(paths.state(data)).then(() => true, () => false);
 }
 
 /** Opens the data folder as the settings say. */
@@ -121,16 +161,26 @@ function tickEveryMinute(all: readonly ({ tick(): unknown } | undefined)[], sign
   tick();
 }
 
-function listen(settings: Settings, service: Service, signal: AbortSignal): Listening {
+/** How many connections an address may have. On loopback without a token all are this machine's, and one may have as many as all. */
+function roomOf({ host, token, trustedProxies, allowedHosts }: Settings): Omit<Room, "all"> {
+  const proxies = TrustedProxies.of(trustedProxies)!,
+    isAlone = isOpen({ host, token, allowedHosts, front: { ...closedFront, trustedProxies: proxies } });
+  return { ofOne: isAlone ? Infinity : limits.connectionsPerAddressMax, isProxy: (address) => proxies.has(address) };
+}
+
+function handlerOf(service: Service, connections: ConnectionGuard): Deno.ServeHandler {
   const app = makeApp(service, endpoints);
-  const options = { signal, onListen: () => {}, automaticCompression: true };
-  const serve = (port = settings.port) =>
-    onAddress({ ...settings, port }, (address) => Deno.serve({ ...address, ...options }, (request) => app.fetch(request)));
-  return new Listening(serve, service.logLine);
+  return connections.underWay.counting((request, info) => app.fetch(request, info)) as Deno.ServeHandler;
+}
+
+function listen(settings: Address, handler: Deno.ServeHandler, logLine: LogLine, tls: Tls | null): Listening {
+  const options = { onListen: () => {}, automaticCompression: true, ...tls };
+  const serve = (port = settings.port) => onAddress({ ...settings, port }, (address) => Deno.serve({ ...address, ...options }, handler));
+  return new Listening(serve, logLine);
 }
 
 /** Does something with the address of the settings. Throws `port_in_use`, `invalid_setting`. */
-function onAddress<T>({ host, port }: Settings, listening: (address: { hostname: string; port: number }) => T): T {
+function onAddress<T>({ host, port }: Address, listening: (address: { hostname: string; port: number }) => T): T {
   const url = urlOf(host, port);
   try {
     return listening({ hostname: host.replace(/^\[(.*)\]$/, "$1"), port });
@@ -166,6 +216,6 @@ function reachable(host: string): string {
   return host === "0.0.0.0" ? "127.0.0.1" : host === "::" || host === "[::]" ? "::1" : host;
 }
 
-function urlOf(host: string, port: number): string {
-  return `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
+function urlOf(host: string, port: number, tls: Tls | null = null): string {
+  return `${tls === null ? "http" : "https"}://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
 }

@@ -17,7 +17,7 @@ import { sealedKv } from "../store/sealed.ts";
 import { assertTogether } from "../together.ts";
 import { addressOfOwner, requireDataFolder } from "./existing.ts";
 import { stepBar, type StepProgress } from "./progress.ts";
-import { askServer, linesIn, type Remote } from "./remote.ts";
+import { askServer, linesIn, ownerAt, type Remote } from "./remote.ts";
 import type { Shell } from "./shell.ts";
 import { counted } from "./words.ts";
 
@@ -33,7 +33,7 @@ export interface VerifyFlags {
 }
 
 export async function verifyCommand({ json, repair = undefined }: VerifyFlags, settings: Settings, shell: Shell): Promise<number> {
-  const { data, token } = settings;
+  const { data } = settings;
   requireDataFolder(data);
   const address = await addressOfOwner(data);
   const bar = stepBar(json === undefined && shell.errorColumns !== null);
@@ -42,7 +42,7 @@ export async function verifyCommand({ json, repair = undefined }: VerifyFlags, s
     const files = [paths.log(data), paths.state(data)].flatMap(checkDatabase);
     const checked = address === null
       ? await verifyFolder(data, repair ?? false, bar)
-      : await verifyAt({ url: address, token }, repair ?? false, bar);
+      : await verifyAt(await ownerAt(address, settings), repair ?? false, bar);
     verified = { ...checked, ok: checked.ok && files.length === 0, findings: [...files, ...checked.findings] };
   } finally {
     bar.stop();

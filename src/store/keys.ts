@@ -105,6 +105,11 @@ export const stateKeys = {
   runNumber: () => ["run_number"],
   /** Somebody cleared the sample shop, and it is not made again: { at }. */
   sampleCleared: () => ["sample_cleared"],
+  /** Tokens by the part of their text that is no secret; and when each was last used, ms since the epoch. */
+  token: (prefix: string) => ["token", prefix],
+  tokens: () => ["token"],
+  tokenUse: (prefix: string) => ["token_use", prefix],
+  tokenUses: () => ["token_use"],
   /** Who runs day jobs now: { holder, until }. */
   jobLease: () => ["job_lease"],
 };

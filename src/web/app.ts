@@ -1,24 +1,29 @@
 // The application: a table of endpoints made into one function from request to response. Checks that hold for all of them are here, and so
 // is which data folder a request is answered of; every error leaves as a problem. It knows no path by itself.
+// What always holds: what an endpoint needs is checked where that endpoint is about to answer, however the path was spelled that led there.
 
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Visit } from "../access/access.ts";
+import { tellPage } from "../access/cors.ts";
+import { complete, type Header } from "../access/headers.ts";
+import { type Standing, tellStanding } from "../access/rate.ts";
 import { GuardianError } from "../errors.ts";
 import { nearestName } from "../nearest.ts";
-import { checkAccess } from "./access.ts";
 import { answering, DATA_OF, whileSent } from "./data_of.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { problemResponse } from "./problem.ts";
 import type { Service } from "./service.ts";
 
 const RETRY_AFTER_SHUTDOWN_S = 5;
-/** Headers of every answer; what an endpoint says of caching goes before. */
-const NOSNIFF = ["X-Content-Type-Options", "nosniff"] as const, UNCACHED = ["Cache-Control", "no-store"] as const;
+/** What an endpoint says of caching goes before. */
+const UNCACHED = ["Cache-Control", "no-store"] as const;
 /** What answers an order is short, or tells how it goes on: the server does not pack it. */
 const UNPACKED = ["Cache-Control", "no-store, no-transform"] as const;
-const JSON_HEADERS: [string, string][] = [["Content-Type", "application/json"], [...NOSNIFF], [...UNPACKED]];
+const JSON_HEADERS: readonly Header[] = [["Content-Type", "application/json"], UNPACKED];
 
 /** What is kept of a request while it is answered. */
 interface Kept {
+  Bindings: { visit: Visit };
   /** Its answer is of the sample. */
   Variables: { ofSample?: true };
 }
@@ -28,8 +33,6 @@ export function makeApp(service: Service, endpoints: readonly Endpoint[]): OpenA
   const app = new OpenAPIHono<Kept>();
   const patterns = endpoints.map((endpoint) => ({ endpoint, pattern: patternOf(endpoint.path) }));
   app.use(async (c, next) => {
-    const { pathname } = new URL(c.req.url);
-    letIn(c.req.raw, service, patterns.find(({ pattern }) => pattern.test(pathname))?.endpoint);
     service.underWay++;
     try {
       await next();
@@ -37,13 +40,13 @@ export function makeApp(service: Service, endpoints: readonly Endpoint[]): OpenA
       service.underWay--;
     }
     if (c.get("ofSample")) c.header(DATA_OF, "sample");
-    c.header(...NOSNIFF);
     if (c.res.headers.has("Cache-Control")) return;
     if (c.req.method === "POST") c.header(...UNPACKED);
     else c.header(...UNCACHED);
   });
   for (const endpoint of endpoints) {
-    app.on(endpoint.method, endpoint.path.replaceAll(/\{(.+?)\}/g, ":$1"), (c) => {
+    app.on(endpoint.method, endpoint.path.replaceAll(/\{([^{}]+)\}/g, ":$1"), (c) => {
+      letIn(c.req.raw, c.env.visit, service, endpoint);
       const answers = answering(c.req.raw, endpoint, service);
       if (answers === service) return endpoint.handle(c, service);
       c.set("ofSample", true);
@@ -51,6 +54,11 @@ export function makeApp(service: Service, endpoints: readonly Endpoint[]): OpenA
     });
   }
   app.notFound((c) => {
+    try {
+      letIn(c.req.raw, c.env.visit, service, NOWHERE);
+    } catch (thrown) {
+      return problemResponse(thrown, c.req.raw, service.logLine);
+    }
     const { pathname } = new URL(c.req.url);
     const allowed = patterns.filter(({ pattern }) => pattern.test(pathname)).map(({ endpoint }) => endpoint.method.toUpperCase());
     if (allowed.length === 0) return problemResponse(nothingAt(pathname, endpoints), c.req.raw, service.logLine);
@@ -66,10 +74,18 @@ export function makeApp(service: Service, endpoints: readonly Endpoint[]): OpenA
   return app;
 }
 
-/** Checks what holds for all requests. Throws what `checkAccess` does, and `shutting_down`. */
-function letIn(request: Request, service: Service, fitting: Endpoint | undefined): void {
-  checkAccess(request, service.access, fitting?.open ?? false);
-  if (!service.draining || fitting?.whileDraining) return;
+/** What a path needs at which nothing is: strangers are not told what there is. */
+const NOWHERE: Pick<Endpoint, "needs" | "whileDraining"> = { needs: "read", whileDraining: false };
+
+/** Checks that an endpoint may answer. Throws what `Access.check` does, and `shutting_down`. */
+function letIn(
+  request: Request,
+  visit: Visit,
+  service: Service,
+  { needs, whileDraining }: Pick<Endpoint, "needs" | "whileDraining">,
+): void {
+  service.access.check(request, visit, needs);
+  if (!service.draining || whileDraining) return;
   throw new GuardianError("shutting_down", "Cannot answer this request: the server is shutting down; send it again when it is back", {
     retryAfterS: RETRY_AFTER_SHUTDOWN_S,
   });
@@ -78,26 +94,57 @@ function letIn(request: Request, service: Service, fitting: Endpoint | undefined
 /** Lets requests without parameters for endpoints that answer them directly go past the router. */
 function answerDirectly(app: OpenAPIHono<Kept>, service: Service, endpoints: readonly Endpoint[]): void {
   const direct = new Map(endpoints.filter((each) => each.direct !== undefined).map((each) => [each.path, each]));
-  const { fetch } = app;
-  app.fetch = (request, ...rest) => {
+  const { fetch } = app, { cors, headers } = service.front;
+  const jsonHeaders = [...JSON_HEADERS, ...headers];
+  const finished = (request: Request, response: Response, standing: Standing | null, isComplete = false) => {
+    if (!isComplete) complete(response.headers, headers);
+    if (standing !== null) tellStanding(response.headers, standing);
+    tellPage(response.headers, cors.headersFor(request));
+    return response;
+  };
+  app.fetch = async (request, info) => {
     const { url } = request;
+    const asked = cors.preflight(request);
+    if (asked !== null) {
+      complete(asked.headers, headers);
+      return asked;
+    }
+    let visit: Visit;
+    try {
+      visit = service.access.enter(request, info as Deno.ServeHandlerInfo | undefined);
+    } catch (thrown) {
+      return finished(request, problemResponse(thrown, request, service.logLine), null);
+    }
+    const { standing } = visit;
     const endpoint = direct.get(url.slice(url.indexOf("/", url.indexOf("//") + 2)));
-    if (endpoint === undefined || endpoint.method.toUpperCase() !== request.method) return fetch(request, ...rest);
-    return directAnswer(endpoint, request, service);
+    if (endpoint === undefined || endpoint.method.toUpperCase() !== request.method) {
+      return finished(request, await fetch(request, { visit }), standing);
+    }
+    return finished(request, await directAnswer(endpoint, request, visit, service, jsonHeaders), standing, true);
   };
 }
 
-async function directAnswer(endpoint: Endpoint, request: Request, service: Service): Promise<Response> {
+/** headers: of an answer that is no problem. */
+async function directAnswer(
+  endpoint: Endpoint,
+  request: Request,
+  visit: Visit,
+  service: Service,
+  headers: readonly Header[],
+): Promise<Response> {
   let counted = false;
   try {
-    letIn(request, service, endpoint);
+    letIn(request, visit, service, endpoint);
     service.underWay++;
     counted = true;
     const { status, json } = await endpoint.direct!(request, service);
-    return new Response(JSON.stringify(json), { status, headers: JSON_HEADERS });
+    const response = new Response(JSON.stringify(json), { status });
+    // One by one: given with the others, each would be checked and copied twice, which takes five times as long.
+    for (const [name, value] of headers) response.headers.set(name, value);
+    return response;
   } catch (thrown) {
     const response = problemResponse(thrown, request, service.logLine);
-    if (counted) response.headers.set(...NOSNIFF);
+    complete(response.headers, service.front.headers);
     return response;
   } finally {
     if (counted) service.underWay--;
@@ -105,7 +152,7 @@ async function directAnswer(endpoint: Endpoint, request: Request, service: Servi
 }
 
 function patternOf(path: string): RegExp {
-  return new RegExp(`^${path.replaceAll(/\{.+?\}/g, "[^/]+")}$`);
+  return new RegExp(`^${path.replaceAll(/\{[^{}]+\}/g, "[^/]+")}$`);
 }
 
 function nothingAt(pathname: string, endpoints: readonly Endpoint[]): GuardianError {

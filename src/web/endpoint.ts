@@ -3,6 +3,9 @@
 
 import { type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import type { Visit } from "../access/access.ts";
+import { PAGE_PATH } from "../access/cors.ts";
+import type { Need } from "../access/credential.ts";
 import { kindOf } from "../errors.ts";
 import { dataOfAnswer, dataOfRequest } from "./data_of.ts";
 import { pathOf, queryOf } from "./parameters.ts";
@@ -28,6 +31,8 @@ export interface Call<Query, Path> {
   readonly service: Service;
   readonly query: Query;
   readonly path: Path;
+  /** Who sent it, as far as that is known. */
+  readonly visit: Visit;
 }
 
 /** A status, and what is answered as JSON. */
@@ -58,8 +63,8 @@ interface Definition<Query extends z.ZodObject, Path extends z.ZodObject> {
   readonly answers: Readonly<Record<number, Answer | readonly Answer[]>>;
   /** Problems besides those that any request can have. */
   readonly problems: readonly ProblemCode[];
-  /** Needs no token. */
-  readonly open?: boolean;
+  /** What a credential has to allow; to read for `get` and to operate for `post` where it is left out. */
+  readonly needs?: Need;
   /** Answered while the server shuts down. */
   readonly whileDraining?: boolean;
   /** Answered of the own folder while a sample is shown, too: what takes events, and what is about the server. */
@@ -71,7 +76,7 @@ interface Definition<Query extends z.ZodObject, Path extends z.ZodObject> {
 export interface Endpoint {
   readonly method: "get" | "post";
   readonly path: string;
-  readonly open: boolean;
+  readonly needs: Need;
   readonly whileDraining: boolean;
   readonly ownAlways: boolean;
   readonly answers: Readonly<Record<number, readonly Answer[]>>;
@@ -82,7 +87,8 @@ export interface Endpoint {
   readonly handle: (c: Context, service: Service) => Response | Promise<Response>;
 }
 
-const anyRequest: readonly ProblemCode[] = ["invalid_parameter", "unauthorized", "wrong_host", "internal", "shutting_down"];
+const anyRequest: readonly ProblemCode[] = ["invalid_parameter", "wrong_host", "rate_limited", "internal", "shutting_down"];
+const whereNeeded: readonly ProblemCode[] = ["unauthorized", "forbidden"];
 const nothing = z.object({});
 const LINK = {
   Link: { schema: { type: "string" as const }, description: 'The next page, as `<path>; rel="next"`; absent on the last one' },
@@ -93,9 +99,16 @@ export function endpoint<Query extends z.ZodObject = typeof nothing, Path extend
   definition: Definition<Query, Path>,
 ): Endpoint {
   const { method, path, tag, summary, description, query, params, body } = definition;
-  const { open = false, whileDraining = false, ownAlways = false, direct } = definition;
+  const { needs = method === "get" ? "read" : "operate", whileDraining = false, ownAlways = false, direct } = definition;
   const headers = ownAlways ? definition.headers : (definition.headers ?? nothing).extend(dataOfRequest);
-  const problems = [...new Set([...anyRequest, ...(method === "post" ? ["cross_site" as const] : []), ...definition.problems])];
+  const problems = [
+    ...new Set([
+      ...anyRequest,
+      ...(needs === "nothing" ? [] : whereNeeded),
+      ...(method === "post" ? ["cross_site" as const] : []),
+      ...definition.problems,
+    ]),
+  ];
   const answers = Object.fromEntries(
     Object.entries(definition.answers).map(([status, given]) => [status, [given].flat() as readonly Answer[]]),
   );
@@ -108,16 +121,23 @@ export function endpoint<Query extends z.ZodObject = typeof nothing, Path extend
     operationId: operationId(method, path),
     request: { query, params, headers, body },
     responses: { ...answersIn(answers, ownAlways ? {} : dataOfAnswer), ...problemsIn(problems, answers) },
-    security: open ? [] : [{ token: [] }],
+    security: securityOf(path, needs),
   };
   const handle = (c: Context, service: Service) =>
     definition.handle({
       c,
       service,
+      visit: (c.env as { visit: Visit }).visit,
       query: (definition.anyQuery ? {} : queryOf(c, query ?? nothing)) as z.infer<Query>,
       path: pathOf(c, params ?? nothing) as z.infer<Path>,
     });
-  return { method, path, open, whileDraining, ownAlways, answers, problems, direct, config, handle };
+  return { method, path, needs, whileDraining, ownAlways, answers, problems, direct, config, handle };
+}
+
+/** A page key is for what appends alone, and whoever signed in does not come as a program. */
+function securityOf(path: string, needs: Need): Record<string, string[]>[] {
+  if (needs === "nothing") return [];
+  return path === PAGE_PATH ? [{ token: [needs] }, { page_key: [needs] }] : [{ token: [needs] }];
 }
 
 /** `get_anomalies_session_id` */

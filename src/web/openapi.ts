@@ -2,6 +2,7 @@
 
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { liveBriefSchema } from "../live/figures.ts";
+import { KEY_PARAMETER } from "../access/access.ts";
 import { VERSION } from "../version.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -18,6 +19,7 @@ const TAGS = [
   { name: "Refused and late", description: "What was not taken, and what came too late" },
   { name: "Replay", description: "Recorded files over HTTP, as the command `replay --url` sends them" },
   { name: "Dashboard", description: "Pages for people" },
+  { name: "Access", description: "Who may do what" },
   { name: "Operation", description: "For who runs it" },
   { name: "About", description: "What it is and how it is" },
 ];
@@ -33,7 +35,14 @@ export function describe(endpoints: readonly Endpoint[]): OpenApiDocument {
   app.openAPIRegistry.registerComponent("securitySchemes", "token", {
     type: "http",
     scheme: "bearer",
-    description: "The token that the server was started with. Without one it listens on loopback alone, and asks for none",
+    description: "A token with the scope that is named, or with one that includes it: `admin` includes all, `operate` includes `read`. " +
+      "A server that listens on loopback alone and has no token set asks for none",
+  });
+  app.openAPIRegistry.registerComponent("securitySchemes", "page_key", {
+    type: "apiKey",
+    in: "query",
+    name: KEY_PARAMETER,
+    description: "A key for scripts in pages: it appends to `/events` from pages of its origins, and nothing else",
   });
   for (const { config } of endpoints) app.openAPIRegistry.registerPath(config);
   // No answer of its own, but part of a stream.

@@ -2,6 +2,7 @@
 // number under which the log has it.
 
 import { z } from "@hono/zod-openapi";
+import { RateLimited, tellStanding } from "../access/rate.ts";
 import { type ErrorCode, errorCodes, GuardianError, kindOf, reasonOf } from "../errors.ts";
 import type { LogLine } from "../log_line.ts";
 import { isStorageFailure, storageFailing } from "../storage_failure.ts";
@@ -13,6 +14,7 @@ export const problemCodes = [
   "bad_request",
   "invalid_parameter",
   "unauthorized",
+  "forbidden",
   "cross_site",
   "not_found",
   "method_not_allowed",
@@ -21,6 +23,7 @@ export const problemCodes = [
   "unsupported_media_type",
   "wrong_host",
   "key_reused",
+  "rate_limited",
   "overloaded",
   "internal",
   "storage_failing",
@@ -89,6 +92,7 @@ export function problemResponse(thrown: unknown, request: Request, logLine: LogL
     : "Cannot answer this request: something went wrong inside; the server's log has it under this instance";
   const headers = new Headers({ "Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store" });
   if (error.retryAfterS !== undefined) headers.set("Retry-After", String(Math.ceil(error.retryAfterS)));
+  if (error instanceof RateLimited) tellStanding(headers, error.standing);
   if (code === "unauthorized") headers.set("WWW-Authenticate", 'Bearer realm="Clickstream Guardian"');
   if (code === "unsupported_media_type") headers.set("Accept-Encoding", "gzip");
   const problem = problemOf(code, detail, requestId);

@@ -2,12 +2,14 @@
 
 import type { Days } from "../../jobs/mod.ts";
 import type { Clock } from "../clock.ts";
+import type { Access } from "../access/access.ts";
+import { closedFront, type Front } from "../access/front.ts";
 import type { Guardian } from "../guardian.ts";
 import { Feed } from "../live/feed.ts";
 import type { LogLine } from "../log_line.ts";
 import { LocalSink } from "../source/local_sink.ts";
 import { Admission } from "./admission.ts";
-import type { Access } from "./access.ts";
+import type { ConnectionFigures } from "./connections.ts";
 import { DashboardFiles } from "./dashboard_files.ts";
 import { DayStates } from "./day_states.ts";
 import type { SampleSite } from "./sample_site.ts";
@@ -22,6 +24,10 @@ export interface Service {
   readonly access: Access;
   readonly admission: Admission;
   readonly dashboard: DashboardFiles;
+  /** Proxies, pages of other sites, rates, and headers of every answer, as the settings say. */
+  readonly front: Front;
+  /** How the server's connections are, or null where there is no server. */
+  readonly connections: { readonly figures: ConnectionFigures } | null;
   /** Tells clients what happens; to be closed before the server and the guardian stop. */
   readonly feed: Feed;
   /** Where rows of replayed sources go. */
@@ -46,15 +52,27 @@ export interface ServiceOptions {
   readonly access: Access;
   readonly futureMs: number;
   readonly admission?: Admission;
+  readonly connections?: Service["connections"];
+  readonly front?: Front;
   readonly sample?: SampleSite;
   readonly dashboard?: DashboardFiles;
 }
 
 export function makeService(options: ServiceOptions): Service {
-  const { guardian, days, clock, admission = new Admission(), dashboard = new DashboardFiles(), sample = null, ...rest } = options;
+  const {
+    guardian,
+    days,
+    clock,
+    admission = new Admission(),
+    dashboard = new DashboardFiles(),
+    sample = null,
+    connections = null,
+    front = closedFront,
+    ...rest
+  } = options;
   const dayStates = new DayStates(days), replays = new LocalSink(guardian), startedAt = clock.monotonic();
   const feed = new Feed({ anomalies: guardian.anomalies, clock, figures: () => guardian.shop.brief() });
   days.onRun = (run) => feed.publish("run", shownRun(run));
-  const parts = { guardian, days, dayStates, clock, admission, dashboard, feed, sample, replays };
+  const parts = { guardian, days, dayStates, clock, admission, dashboard, feed, sample, replays, connections, front };
   return { ...rest, ...parts, startedAt, draining: false, underWay: 0 };
 }

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { openDays } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
+import { openAccess } from "../../src/access/access.ts";
 import { systemClock } from "../../src/clock.ts";
 import { build } from "../../src/dashboard/bundle.ts";
 import { LIVE } from "../../src/event/batch.ts";
@@ -89,7 +90,7 @@ export async function openLab(options: LabOptions = {}): Promise<OpenLab> {
   const data = await Deno.makeTempDir({ prefix: "guardian-browser-" });
   const guardian = await Guardian.open({ data, clock: systemClock, logLine: silent, partitions: 2, archiveIntervalMs: 1_000 });
   const days = openDays(guardian, { timezone, runAt: "03:00", currency: "EUR" });
-  const access = { token: null, host: "127.0.0.1" };
+  const access = openAccess();
   const service = makeService({ guardian, days, clock: systemClock, logLine: silent, access, futureMs: DAY_MS });
   const app = makeApp(service, endpoints);
   const feed = new FeedWire(), stop = new AbortController();

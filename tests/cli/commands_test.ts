@@ -191,7 +191,7 @@ Deno.test("a server says where it listens, keeps its folder to itself, and stops
   });
 });
 
-Deno.test("a server with a token is asked with the token", async () => {
+Deno.test("a server with a token lets in who brings it, and commands that may read its folder", async () => {
   await inFolder(async (data) => {
     const token = "0123456789abcdef0123456789abcdef";
     const child = guardian(["serve", "--data", data, "--port", "0", "--host", "0.0.0.0"], { env: { GUARDIAN_TOKEN: token } }).spawn();
@@ -200,13 +200,58 @@ Deno.test("a server with a token is asked with the token", async () => {
     const refused = await fetch(`http://127.0.0.1:${port}/stats`);
     assert.equal(refused.status, 401);
     await refused.body?.cancel();
+    assert.equal((await run("anomalies", "--data", data)).code, 0);
+    const made = await run("tokens", "create", "--name", "reports", "--scope", "read", "--data", data);
+    assert.equal(made.code, 0, made.stderr);
+    const asked = () => fetch(`http://127.0.0.1:${port}/stats`, { headers: { Authorization: `Bearer ${made.stdout.trim()}` } });
+    const letIn = await asked();
+    assert.equal(letIn.status, 200);
+    await letIn.body?.cancel();
+    assert.equal((await run("tokens", "revoke", made.stdout.slice(3, 11), "--data", data)).code, 0);
+    const over = await asked();
+    assert.equal(over.status, 401);
+    await over.body?.cancel();
+    const secret = join(data, "owner_secret");
+    await Deno.rename(secret, `${secret}.away`);
     assertRefused(await run("anomalies", "--data", data), 77, /GUARDIAN_TOKEN/);
     const { code } = await guardian(["anomalies", "--data", data], { env: { GUARDIAN_TOKEN: token } }).output();
     assert.equal(code, 0);
+    await Deno.rename(`${secret}.away`, secret);
     child.kill("SIGTERM");
     await reader.cancel();
     await child.stderr.cancel();
     assert.equal((await child.status).code, 0);
+    await assert.rejects(Deno.stat(secret), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("tokens are made in a new folder, listed and revoked without a server, and let one start that others can reach", async () => {
+  await inFolder(async (folder) => {
+    const data = join(folder, "data"),
+      made = await run("tokens", "create", "--name", "ops", "--scope", "read,ingest", "--expires", "90d", "--data", data, "--json");
+    const { token, prefix, expires_at } = JSON.parse(made.stdout);
+    assert.ok(Math.abs(Date.parse(expires_at) - Date.now() - 90 * 86_400_000) < 600_000);
+    const listed = await run("tokens", "list", "--data", data);
+    assert.match(listed.stdout, new RegExp(`^${prefix}  read,ingest .* not used yet  ops\n$`));
+    assert.ok(!listed.stdout.includes(token));
+    const child = guardian(["serve", "--data", data, "--port", "0", "--host", "0.0.0.0"]).spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const port = /:(\d+)\n$/.exec((await reader.read()).value ?? "")![1];
+    const answer = await fetch(`http://127.0.0.1:${port}/stats`, { headers: { Authorization: `Bearer ${token}` } });
+    assert.equal(answer.status, 200);
+    await answer.body?.cancel();
+    child.kill("SIGTERM");
+    await reader.cancel();
+    await child.stderr.cancel();
+    assert.equal((await child.status).code, 0);
+    assert.equal((await run("tokens", "revoke", prefix, "--data", data)).code, 0);
+    assertRefused(await run("tokens", "revoke", prefix, "--data", data), 1, /there is none/);
+    assertRefused(
+      await run("serve", "--data", data, "--port", "0", "--host", "0.0.0.0", "--log-level", "error"),
+      78,
+      /tokens create .*GUARDIAN_TOKEN=/,
+    );
+    assertRefused(await run("tokens", "create", "--name", "x", "--scope", "read", "--expires", "soon", "--data", data), 2, /--expires/);
   });
 });
 

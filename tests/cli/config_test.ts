@@ -74,6 +74,34 @@ Deno.test("a file that cannot be read is refused, unless nobody asked for it", (
   assert.match(refused(() => load({}, {}, "[]")), /no JSON object/);
 });
 
+Deno.test("lists come with commas, from the file as arrays too, and each of them is checked", () => {
+  assert.deepEqual(load({ trustedProxies: "10.0.0.0/8, fd00::/8," }, {}).trustedProxies, ["10.0.0.0/8", "fd00::/8"]);
+  assert.deepEqual(load({}, { GUARDIAN_CORS_ORIGINS: "https://a.example,http://b.example:8080" }).corsOrigins.length, 2);
+  assert.deepEqual(load({}, {}, '{"cors_origins": ["https://a.example"]}').corsOrigins, ["https://a.example"]);
+  assert.deepEqual(load({ trustedProxies: "" }, {}).trustedProxies, []);
+  for (const list of ["*", "10.0.0.0/33", "10.0.0.0/8;10.1.0.0/16", "proxy"]) {
+    assert.match(refused(() => load({ trustedProxies: list }, {})), /--trusted-proxies: it must be up to 256 addresses/);
+  }
+  for (
+    const list of [
+      "*",
+      "null",
+      "https://a.example/",
+      "https://A.example",
+      "a.example",
+      "https://*.example",
+      "file:///",
+      "https://a.example:443",
+    ]
+  ) {
+    assert.match(refused(() => load({ corsOrigins: list }, {})), /--cors-origins: it must be up to 64 origins/, list);
+  }
+  for (const [name, most, one] of [["trustedProxies", 256, "10.0.0.1"], ["corsOrigins", 64, "https://a.example"]] as const) {
+    for (const count of [most - 1, most]) assert.equal(load({ [name]: Array(count).fill(one).join() }, {})[name].length, count);
+    refused(() => load({ [name]: Array(most + 1).fill(one).join() }, {}));
+  }
+});
+
 Deno.test("a webhook's URL has no user in it, and one that is refused is not repeated", () => {
   for (const url of ["https://shop.example/hooks/1?key=2", "http://127.0.0.1:9/", "http://intranet"]) {
     assert.equal(load({ webhookUrl: url }, {}).webhookUrl, url);

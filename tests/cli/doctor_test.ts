@@ -84,8 +84,21 @@ Deno.test("doctor finds nothing wrong with a folder that is not there, an empty 
     assert.deepEqual([wrong(well), well.code], [[], 0]);
     assert.deepEqual(await tree(folder), before);
     const checks = well.findings.map(({ check }) => check);
-    assert.deepEqual(checks, ["deno", "settings", "time zone", "duckdb", "data folder", "owner", "disk", "port", "log", "lake", "clock"]);
-    assert.match(well.findings[8].says, /^It holds 100 events/);
+    assert.deepEqual(checks, [
+      "deno",
+      "settings",
+      "time zone",
+      "duckdb",
+      "data folder",
+      "owner",
+      "disk",
+      "tls",
+      "port",
+      "log",
+      "lake",
+      "clock",
+    ]);
+    assert.match(well.findings[9].says, /^It holds 100 events/);
     for (const { mend } of well.findings) assert.equal(mend, null);
   });
 });

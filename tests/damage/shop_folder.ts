@@ -2,6 +2,7 @@
 
 import { openDays } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
+import { openAccess } from "../../src/access/access.ts";
 import { systemClock } from "../../src/clock.ts";
 import { Guardian } from "../../src/guardian.ts";
 import { allParts, type Part, readManifest } from "../../src/lake/mod.ts";
@@ -34,7 +35,7 @@ export async function openShop(data: string, running: boolean): Promise<Shop> {
   const guardian = await Guardian.open({ data, clock: systemClock, logLine: silent, partitions: 2 });
   const days = openDays(guardian, { timezone: "UTC", runAt: "03:00", currency: "EUR" });
   if (running) guardian.start({ shown: false });
-  const access = { token: null, host: "127.0.0.1" };
+  const access = openAccess();
   const service = makeService({ guardian, days, clock: systemClock, logLine: silent, access, futureMs: 24 * 3_600_000 });
   const app = makeApp(service, endpoints);
   return {

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type Days, openDays, resultTables } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
+import { openAccess } from "../../src/access/access.ts";
 import { Guardian } from "../../src/guardian.ts";
 import { lakeRows, readManifest } from "../../src/lake/mod.ts";
 import { limits } from "../../src/limits.ts";
@@ -80,7 +81,7 @@ async function outcome(
     const guardian = await Guardian.open({ data, clock, logLine: silent, partitions: options.partitions, lingerMs: 0 });
     guardian.start({ shown: false });
     const days = openDays(guardian, { timezone: "UTC", runAt: "03:00", currency: "EUR" });
-    const access = { token: null, host: "127.0.0.1" };
+    const access = openAccess();
     const service = makeService({ guardian, days, clock, logLine: silent, access, futureMs: 24 * 3_600_000 });
     return { guardian, days, service, app: makeApp(service, endpoints) };
   };

@@ -4,6 +4,7 @@
 import { openDays } from "../../jobs/mod.ts";
 import type { Days } from "../../jobs/scheduler.ts";
 import { endpoints } from "../../routes/mod.ts";
+import { openAccess } from "../../src/access/access.ts";
 import { reasonOf } from "../../src/errors.ts";
 import { Guardian } from "../../src/guardian.ts";
 import type { Retention } from "../../src/log/kv_log.ts";
@@ -140,7 +141,7 @@ export class SimulatedServer implements Server {
     const clock = guardian.options.clock, logLine = guardian.options.logLine;
     guardian.start({ shown: plan.shown });
     const days = openDays(guardian, { timezone: plan.timezone, runAt: "03:00", currency: "EUR" }, { holder: `life ${this.counts.starts}` });
-    const access = { token: null, host: "127.0.0.1" };
+    const access = openAccess();
     const service = makeService({ guardian, days, clock, logLine, access, futureMs: DAY_MS });
     const app = makeApp(service, endpoints);
     return { life, guardian, days, service, fetch: (request) => app.fetch(request) };

@@ -9,7 +9,7 @@ import { Guardian, type GuardianOptions } from "../../src/guardian.ts";
 import { limits } from "../../src/limits.ts";
 import { logLineTo } from "../../src/log_line.ts";
 import { webhookTarget } from "../../src/notify/webhook.ts";
-import { accessFor } from "../../src/web/access.ts";
+import { openAccess } from "../../src/access/access.ts";
 import { Admission } from "../../src/web/admission.ts";
 import { makeApp } from "../../src/web/app.ts";
 import { makeService } from "../../src/web/service.ts";
@@ -117,7 +117,7 @@ const service = makeService({
   clock,
   logLine,
   admission,
-  access: accessFor("127.0.0.1", null),
+  access: openAccess(),
   futureMs: 86_400_000,
 });
 const app = makeApp(service, endpoints);

@@ -91,7 +91,7 @@ async function listen(child: Deno.ChildProcess): Promise<Server> {
     }
     text += value;
   }
-  const url = /listening on (http:\S+)/.exec(text)?.[1];
+  const url = /listening on (https?:\S+)/.exec(text)?.[1];
   if (url === undefined) throw new Error(`The server said ${JSON.stringify(text)}`);
   const rest = (async () => {
     while (!(await reader.read()).done);

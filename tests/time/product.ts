@@ -2,6 +2,7 @@
 
 import { type Days, openDays } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
+import { openAccess } from "../../src/access/access.ts";
 import { Guardian } from "../../src/guardian.ts";
 import { lakeRows, readManifest } from "../../src/lake/mod.ts";
 import { silent } from "../../src/log_line.ts";
@@ -42,7 +43,7 @@ export class Product {
     this.guardian = await Guardian.open({ data, clock, logLine: silent, partitions: 2, lingerMs: 0 });
     this.guardian.start({ shown: false });
     this.days = openDays(this.guardian, { timezone: this.timezone, runAt: "03:00", currency: "EUR" });
-    const access = { token: null, host: "127.0.0.1" };
+    const access = openAccess();
     const futureMs = 24 * 3_600_000;
     const service = makeService({ guardian: this.guardian, days: this.days, clock, logLine: silent, access, futureMs });
     const app = makeApp(service, endpoints);

@@ -2,6 +2,7 @@
 
 import { openDays } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
+import { openAccess } from "../../src/access/access.ts";
 import { Guardian } from "../../src/guardian.ts";
 import { silent } from "../../src/log_line.ts";
 import { makeApp } from "../../src/web/app.ts";
@@ -22,7 +23,7 @@ export async function opened(data: string, at: number, work: (opened: Opened) =>
   let close = () => {};
   try {
     guardian.start();
-    const access = { token: null, host: "127.0.0.1" };
+    const access = openAccess();
     const service = makeService({ guardian, days, clock, logLine: silent, access, futureMs: 24 * 3_600_000 });
     close = () => service.feed.close("stopping");
     const app = makeApp(service, endpoints);

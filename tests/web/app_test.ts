@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openAccess } from "../../src/access/access.ts";
 import { VERSION } from "../../src/version.ts";
 import { assertProblem, withLab } from "./lab.ts";
 
@@ -99,7 +100,7 @@ Deno.test("API asks for the token everywhere but for /health/live", async () => 
     }
     assert.equal((await fetch("/health/live")).status, 200);
     assert.equal((await fetch("/stats", { headers: { Authorization: `Bearer ${TOKEN}` } })).status, 200);
-  }, { access: { token: TOKEN, host: "0.0.0.0" } });
+  }, { access: openAccess({ token: TOKEN, host: "0.0.0.0" }) });
 });
 
 Deno.test("API tells nothing of what is inside when something goes wrong there", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { openAccess } from "../../src/access/access.ts";
 import { dashboardPages } from "../../src/dashboard/pages.ts";
 import { limits } from "../../src/limits.ts";
 import { DashboardFiles } from "../../src/web/dashboard_files.ts";
@@ -152,7 +153,7 @@ Deno.test("dashboard needs no token where all else does", async () => {
       assert.equal((await fetch(path)).status, 200, path);
     }
     for (const path of ["/definitions", "/stats"]) await assertProblem(await fetch(path), 401, "unauthorized");
-  }, { ...bundle, access: { token: "0123456789abcdef0123456789abcdef", host: "0.0.0.0" } });
+  }, { ...bundle, access: openAccess({ token: "0123456789abcdef0123456789abcdef", host: "0.0.0.0" }) });
 });
 
 Deno.test("dashboard says how to build it where it is not built, and is there as soon as it is", async () => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
+import { openAccess } from "../../src/access/access.ts";
 import { limits } from "../../src/limits.ts";
 import { withLab } from "./lab.ts";
 
@@ -44,7 +45,7 @@ for (const token of [null, TOKEN]) {
         }
       }
       service.draining = false;
-    }, { access: { token, host: "127.0.0.1" } });
+    }, { access: openAccess({ token, host: "127.0.0.1" }) });
   });
 }
 

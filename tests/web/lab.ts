@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { openDays } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
+import { type Access, openAccess } from "../../src/access/access.ts";
 import { systemClock } from "../../src/clock.ts";
 import { Guardian } from "../../src/guardian.ts";
 import type { LogLine } from "../../src/log_line.ts";
 import type { WebhookTarget } from "../../src/notify/webhook.ts";
-import type { Access } from "../../src/web/access.ts";
 import type { Admission } from "../../src/web/admission.ts";
 import { makeApp } from "../../src/web/app.ts";
 import type { DashboardFiles } from "../../src/web/dashboard_files.ts";
@@ -31,7 +31,7 @@ export interface LabOptions {
   readonly dashboard?: DashboardFiles;
 }
 
-export const LOOPBACK: Access = { token: null, host: "127.0.0.1" };
+export const LOOPBACK: Access = openAccess();
 
 /** Runs `work` with a product that is stopped and deleted afterwards. */
 export async function withLab(

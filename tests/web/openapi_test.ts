@@ -76,12 +76,14 @@ Deno.test("answers are as their schemas say", async () => {
     await lab.post(clicks(1, 2), {}, `?source=${source}&row=0`);
     await lab.guardian.intake.checkpoint();
     const bodies: Record<string, string> = {
+      "/tokens": JSON.stringify({ name: "new", scopes: ["ingest"] }),
       "/events": JSON.stringify([...clicks(1, 2), {}]),
       "/jobs/{job}/runs": JSON.stringify({ date: "2014-04-07" }),
       "/sessions/{session_id}/feedback": JSON.stringify({ verdict: "bot" }),
       "/sources/{source}/dead_letters": JSON.stringify({ name: "f", rejects: [] }),
     };
     const queries: Record<string, string> = { "/sources/{source}/shift": "?last_event_time=1411992000000" };
+    const { token: { prefix } } = await lab.guardian.tokens.create({ name: "t", scopes: ["read"], origins: null, expiresAt: null });
     for (const { method, path, answers } of endpoints) {
       const named: Record<string, string> = {
         source,
@@ -91,6 +93,7 @@ Deno.test("answers are as their schemas say", async () => {
         table: "anomalies",
         file: "docs.js",
         page: "anomalies",
+        prefix,
         asset: bundle.named("main.js"),
       };
       const place = path.replace(/\{(.+?)\}/, (_, name) => named[name]) + (queries[path] ?? "");

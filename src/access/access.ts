@@ -1,0 +1,207 @@
+// The door of a server: who asks, whether the host that a request names is meant, how often one may ask, and whether what was shown allows
+// what is asked for. What always holds: a server that others could reach lets nobody in who shows nothing valid; a secret is in no message.
+// It must not know endpoints; it is told what each needs.
+
+import { timingSafeEqual } from "node:crypto";
+import { GuardianError } from "../errors.ts";
+import { type Client, clientOf } from "./client.ts";
+import { PAGE_PATH } from "./cors.ts";
+import { type Credential, may, type Need } from "./credential.ts";
+import { closedFront, type Front } from "./front.ts";
+import { Hosts, isLoopback } from "./hosts.ts";
+import type { Standing } from "./rate.ts";
+import { hashOf, type Token, type Tokens } from "./tokens.ts";
+
+/** What knows who has signed in to the dashboard. */
+export interface SessionSource {
+  /** Null where a request shows none that is in force. */
+  credentialOf(request: Request): Credential | null;
+}
+
+export interface AccessOptions {
+  /** What the server is bound to. */
+  readonly host: string;
+  /** A token of the settings, or null. It may do everything. */
+  readonly token: string | null;
+  readonly allowedHosts: readonly string[];
+  /** Whom it trusts as a proxy, how often one may ask, and which pages may. */
+  readonly front: Pick<Front, "trustedProxies" | "rates" | "cors">;
+  /** Null: there are none but that of the settings. */
+  readonly tokens: Tokens | null;
+  readonly sessions: SessionSource | null;
+  /** What commands on this machine show, or null. */
+  readonly ownerSecret: string | null;
+}
+
+/** A request that was looked at: who sent it, as far as that is known. */
+export class Visit {
+  #client: Client | null = null;
+
+  /** standing: how its sender stands with the rate limit, or null. */
+  constructor(private readonly lookUp: () => Client, readonly credential: Credential, readonly standing: Standing | null) {}
+
+  get client(): Client {
+    return this.#client ??= this.lookUp();
+  }
+}
+
+const LOCAL: Credential = { kind: "local" }, NONE: Credential = { kind: "none" };
+const CSRF_HEADER = "x-csrf-token";
+/** How a page that cannot set headers brings its key. */
+export const KEY_PARAMETER = "key";
+
+export class Access {
+  /** It asks nobody for anything: only this machine can reach it. */
+  readonly isOpen: boolean;
+  /** May be set later, as who signs in does so by a token. */
+  sessions: SessionSource | null;
+  readonly #hosts: Hosts;
+  readonly #secrets: readonly { readonly id: string; readonly hash: Uint8Array }[];
+
+  constructor(private readonly options: AccessOptions) {
+    const { host, token, allowedHosts, ownerSecret } = options;
+    this.isOpen = isOpen(options);
+    this.sessions = options.sessions;
+    this.#hosts = new Hosts(host, allowedHosts);
+    this.#secrets = [
+      ...token === null ? [] : [{ id: "GUARDIAN_TOKEN", hash: hashOf(token) }],
+      ...ownerSecret === null ? [] : [{ id: "owner", hash: hashOf(ownerSecret) }],
+    ];
+  }
+
+  /** Looks at a request: its host, who sent it, and whether that one may ask again already. Throws `wrong_host`, `rate_limited`. */
+  enter(request: Request, info: Deno.ServeHandlerInfo | undefined): Visit {
+    const lookUp = () => clientOf(request, info, this.options.front);
+    if (this.isOpen) {
+      this.#hosts.check(hostOf(request));
+      return new Visit(lookUp, LOCAL, null);
+    }
+    const client = lookUp();
+    this.#hosts.check(client.host);
+    const credential = this.credentialOf(request);
+    return new Visit(() => client, credential, this.options.front.rates.admit(credential, client));
+  }
+
+  /** Who sent a request. A header goes before a page key in the address, that before a cookie; what is not valid is not made up for by another. */
+  credentialOf(request: Request): Credential {
+    if (this.isOpen) return LOCAL;
+    const given = /^Bearer(?: +(\S+))? *$/i.exec(request.headers.get("authorization") ?? "");
+    if (given !== null) return this.credentialOfText(given[1] ?? "") ?? NONE;
+    const key = request.method === "POST" ? pageKeyIn(request.url) : null;
+    if (key !== null) return key.startsWith("cgp_") ? this.credentialOfText(key) ?? NONE : NONE;
+    return this.sessions?.credentialOf(request) ?? NONE;
+  }
+
+  /** Whose the text of a token is; null where it is none that is in force. */
+  credentialOfText(text: string): Credential | null {
+    const hash = hashOf(text);
+    for (const secret of this.#secrets) if (timingSafeEqual(secret.hash, hash)) return { kind: "token", id: secret.id, scopes: ["admin"] };
+    const token = this.options.tokens?.verify(text) ?? null;
+    return token && credentialOfToken(token);
+  }
+
+  /** Checks that a request may have what it asks for. Throws `unauthorized`, `forbidden`, `cross_site`. */
+  check(request: Request, { credential, client }: Pick<Visit, "credential" | "client">, needs: Need): void {
+    if (credential.kind === "local") {
+      if (!this.options.front.cors.allows(request.headers.get("origin") ?? "")) checkSite(request, hostOf(request));
+      return;
+    }
+    if (!may(credential, needs)) throw credential.kind === "none" ? unauthorized(request) : forbidden(needs);
+    if (credential.kind === "page_key" && needs !== "nothing") checkPage(request, credential.origins);
+    if (credential.kind !== "session" || isSafe(request)) return;
+    checkSite(request, client.host);
+    // Who signs in anew has no use for what the session before was given.
+    if (needs !== "nothing") checkCsrf(request, credential.csrf);
+  }
+}
+
+/** A server on loopback that nobody opened to others, neither by a token nor by a way in. */
+export function isOpen({ host, token, allowedHosts, front }: Pick<AccessOptions, "host" | "token" | "allowedHosts" | "front">): boolean {
+  return isLoopback(host) && token === null && allowedHosts.length === 0 && front.trustedProxies.isEmpty;
+}
+
+/** The door of a server on loopback without anything else, or with what is given: for a server that has no store of tokens. */
+export function openAccess(given: Partial<AccessOptions> = {}): Access {
+  return new Access({
+    host: "127.0.0.1",
+    token: null,
+    allowedHosts: [],
+    front: closedFront,
+    tokens: null,
+    sessions: null,
+    ownerSecret: null,
+    ...given,
+  });
+}
+
+/** Throws `invalid_setting` where a server that others could reach would have nothing to let anybody in by. */
+export function requireWayIn(options: Parameters<typeof isOpen>[0], tokens: Pick<Tokens, "anyActive"> | null): void {
+  if (isOpen(options) || options.token !== null || tokens?.anyActive) return;
+  const why = isLoopback(options.host) ? "with hosts or proxies set, others could reach it" : "others could reach it";
+  throw new GuardianError(
+    "invalid_setting",
+    `Cannot listen on "${options.host}" without a token: ${why}; make one with "tokens create --name admin --scope admin", ` +
+      "or set GUARDIAN_TOKEN=$(openssl rand -base64 32), or listen on 127.0.0.1 alone",
+  );
+}
+
+export function credentialOfToken({ prefix, scopes, origins }: Token): Credential {
+  return origins === null ? { kind: "token", id: prefix, scopes } : { kind: "page_key", id: prefix, origins };
+}
+
+function unauthorized(request: Request): GuardianError {
+  const why = request.headers.has("authorization") ? "its token is not one that is in force" : "it brings no token";
+  return new GuardianError("unauthorized", `Cannot answer this request: ${why}; send "Authorization: Bearer" and a token`);
+}
+
+function forbidden(needs: Need): GuardianError {
+  const mend = `use a token with the scope "${needs}"`;
+  return new GuardianError("forbidden", `Cannot answer this request: its token is not for that; ${mend}`);
+}
+
+function isSafe({ method }: Request): boolean {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS";
+}
+
+function hostOf(request: Request): string {
+  return request.headers.get("host") ?? new URL(request.url).host;
+}
+
+function pageKeyIn(url: string): string | null {
+  return url.includes(`${KEY_PARAMETER}=`) ? new URL(url).searchParams.get(KEY_PARAMETER) : null;
+}
+
+/** A key that all visitors can read appends from its pages, and no more: what numbers rows or names sources is not for them. */
+function checkPage(request: Request, origins: readonly string[]): void {
+  const { pathname, searchParams } = new URL(request.url), origin = request.headers.get("origin");
+  if (request.method !== "POST" || pathname !== PAGE_PATH || [...searchParams.keys()].some((name) => name !== KEY_PARAMETER)) {
+    throw new GuardianError("forbidden", `Cannot answer this request: a page key is for POST ${PAGE_PATH} alone; use a token`);
+  }
+  if (origin !== null && origins.includes(origin)) return;
+  const from = origin === null ? "this one names no page" : `this one comes from "${origin.slice(0, 100)}"`;
+  throw new GuardianError(
+    "forbidden",
+    `Cannot take this request: its page key is for pages of its own origins, and ${from}; make a key for it`,
+  );
+}
+
+/** A browser says where a request that changes something comes from; what is no browser says nothing. */
+function checkSite(request: Request, host: string): void {
+  if (request.method === "GET" || request.method === "HEAD") return;
+  const origin = request.headers.get("origin"), site = request.headers.get("sec-fetch-site");
+  const foreign = origin !== null ? originHost(origin) !== host : site !== null && site !== "same-origin" && site !== "none";
+  if (!foreign) return;
+  throw new GuardianError(
+    "cross_site",
+    "Cannot take this request: it comes from a page of another site; send it from a program or a server",
+  );
+}
+
+function checkCsrf(request: Request, csrf: string): void {
+  if (timingSafeEqual(hashOf(request.headers.get(CSRF_HEADER) ?? ""), hashOf(csrf))) return;
+  throw new GuardianError("cross_site", "Cannot take this request: it does not bring the X-CSRF-Token of its session; load the page again");
+}
+
+function originHost(origin: string): string | null {
+  return URL.canParse(origin) ? new URL(origin).host : null;
+}
