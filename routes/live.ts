@@ -83,10 +83,11 @@ export const liveFeed = endpoint({
   }),
   answers: { 200: { means: "The stream", schema: z.string(), mediaType: EVENT_STREAM, example: FEED_EXAMPLE } },
   problems: ["overloaded"],
-  handle: ({ c, service, query: { channels, severity, anomaly_type: type, session_id: session, last_event_id } }) => {
+  handle: ({ c, service, visit: { credential }, query: { channels, severity, anomaly_type: type, session_id: session, last_event_id } }) => {
     const last = lastSeen(last_event_id, c.req.header(LAST_EVENT_ID));
     // Nobody would ever read or end the stream of a HEAD request.
-    const body = c.req.raw.method === "HEAD" ? null : service.feed.connect({ channels, severity, type, session }, last);
+    const mayGoOn = () => service.access.holds(credential);
+    const body = c.req.raw.method === "HEAD" ? null : service.feed.connect({ channels, severity, type, session }, last, mayGoOn);
     // Packed, an update would wait for the next one.
     const headers = { "Content-Type": EVENT_STREAM, "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no" };
     return new Response(body, { headers });

@@ -19,6 +19,7 @@ import { dailyMetrics, dailyMetricsOfDay, funnelOfDay, summaryOfDays } from "./m
 import { root } from "./root.ts";
 import { postSampleClear, sample } from "./sample.ts";
 import { rules } from "./rules.ts";
+import { postSession, postSessionEnd, session } from "./session.ts";
 import { postFeedback, sessionEvents } from "./sessions.ts";
 import { postDeadLetters, postEnd, postShift, sourceState } from "./sources.ts";
 import { stats } from "./stats.ts";
@@ -68,6 +69,9 @@ export const endpoints: readonly Endpoint[] = [
   postBackfill,
   exportTable,
   postVerify,
+  session,
+  postSession,
+  postSessionEnd,
   postTokens,
   tokens,
   postRevoke,

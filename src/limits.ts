@@ -85,6 +85,13 @@ export const limits = {
   /** Tries to sign in from one address: at once, and one more after each so many seconds. More: 429 with Retry-After. */
   signInsAtOnce: 10,
   signInEveryS: 6,
+  /** Characters of what is given as a token to sign in with. Longer: 400. */
+  signInCharsMax: 1024,
+  /** Sessions of one token that are in force. More: the one that was unused for the longest ends. */
+  sessionsPerTokenMax: 100,
+  /** Time without a request, and time in any case, after which a session of the dashboard is over, ms. */
+  sessionIdleMs: 12 * 3_600_000,
+  sessionMaxMs: 7 * 24 * 3_600_000,
   /** Characters of an Idempotency-Key. Longer: 400. */
   idempotencyKeyCharsMax: 255,
   /** Requests whose bodies are read or wait for the log at one time. More: 429 with Retry-After. */

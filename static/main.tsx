@@ -1,13 +1,20 @@
-// The dashboard: finds out about the shop, follows the feed, and shows the page that the address names.
+// The dashboard: finds out who is there and about the shop, follows the feed, and shows the page that the address names.
 
 import { render } from "preact";
-import { followFeed, onUpdate } from "./shell/feed.ts";
-import { Frame } from "./shell/frame.tsx";
+import { Door } from "./shell/door.tsx";
+import { followFeed, leaveFeed, onUpdate } from "./shell/feed.ts";
 import { startOver } from "./shell/resource.ts";
+import { onSignedIn, sessionKnown } from "./shell/session.ts";
 import "./app.css";
 
-render(<Frame />, document.getElementById("app")!);
+sessionKnown();
+render(<Door />, document.getElementById("app")!);
 followFeed();
+onSignedIn((isIn) => {
+  if (!isIn) return leaveFeed();
+  startOver();
+  followFeed();
+});
 
 /** Runs end in bursts, when many days are counted: what is on the page is asked for once a burst, ms. */
 const BURST_MS = 1_000;

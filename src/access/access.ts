@@ -2,7 +2,9 @@
 // what is asked for. What always holds: a server that others could reach lets nobody in who shows nothing valid; a secret is in no message.
 // It must not know endpoints; it is told what each needs.
 
+import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
+import { ASSETS_PATH } from "../dashboard/pages.ts";
 import { GuardianError } from "../errors.ts";
 import { type Client, clientOf } from "./client.ts";
 import { PAGE_PATH } from "./cors.ts";
@@ -10,12 +12,15 @@ import { type Credential, may, type Need } from "./credential.ts";
 import { closedFront, type Front } from "./front.ts";
 import { Hosts, isLoopback } from "./hosts.ts";
 import type { Standing } from "./rate.ts";
+import type { Holder, Holders } from "./sessions.ts";
 import { hashOf, type Token, type Tokens } from "./tokens.ts";
 
 /** What knows who has signed in to the dashboard. */
 export interface SessionSource {
   /** Null where a request shows none that is in force. */
   credentialOf(request: Request): Credential | null;
+  /** Whether the session that a credential was given for is still in force. */
+  holds(credential: Credential): boolean;
 }
 
 export interface AccessOptions {
@@ -50,7 +55,7 @@ const CSRF_HEADER = "x-csrf-token";
 /** How a page that cannot set headers brings its key. */
 export const KEY_PARAMETER = "key";
 
-export class Access {
+export class Access implements Holders {
   /** It asks nobody for anything: only this machine can reach it. */
   readonly isOpen: boolean;
   /** May be set later, as who signs in does so by a token. */
@@ -79,7 +84,8 @@ export class Access {
     const client = lookUp();
     this.#hosts.check(client.host);
     const credential = this.credentialOf(request);
-    return new Visit(() => client, credential, this.options.front.rates.admit(credential, client));
+    const isFree = credential.kind === "none" && isFileOfPage(request);
+    return new Visit(() => client, credential, isFree ? null : this.options.front.rates.admit(credential, client));
   }
 
   /** Who sent a request. A header goes before a page key in the address, that before a cookie; what is not valid is not made up for by another. */
@@ -100,6 +106,23 @@ export class Access {
     return token && credentialOfToken(token);
   }
 
+  holderOf(id: string): Holder | null {
+    const secret = this.#secrets.find((one) => one.id === id);
+    if (secret !== undefined) return { name: id, scopes: ["admin"], proof: Buffer.from(secret.hash).toString("hex") };
+    const token = this.options.tokens?.active(id) ?? null;
+    return token === null || token.origins !== null ? null : { name: token.name, scopes: token.scopes, proof: String(token.createdAt) };
+  }
+
+  noteUse(id: string): void {
+    this.options.tokens?.noteUse(id);
+  }
+
+  /** Whether a credential that was given out some time ago would be given out still: for answers that go on. */
+  holds(credential: Credential): boolean {
+    if (credential.kind === "session") return this.sessions?.holds(credential) ?? false;
+    return credential.kind === "token" ? this.holderOf(credential.id) !== null : true;
+  }
+
   /** Checks that a request may have what it asks for. Throws `unauthorized`, `forbidden`, `cross_site`. */
   check(request: Request, { credential, client }: Pick<Visit, "credential" | "client">, needs: Need): void {
     if (credential.kind === "local") {
@@ -108,10 +131,11 @@ export class Access {
     }
     if (!may(credential, needs)) throw credential.kind === "none" ? unauthorized(request) : forbidden(needs);
     if (credential.kind === "page_key" && needs !== "nothing") checkPage(request, credential.origins);
-    if (credential.kind !== "session" || isSafe(request)) return;
+    // What is for everybody too: a page of another site must not sign anybody in or out.
+    if (isSafe(request) || (credential.kind !== "session" && needs !== "nothing")) return;
     checkSite(request, client.host);
     // Who signs in anew has no use for what the session before was given.
-    if (needs !== "nothing") checkCsrf(request, credential.csrf);
+    if (credential.kind === "session" && needs !== "nothing") checkCsrf(request, credential.csrf);
   }
 }
 
@@ -161,6 +185,15 @@ function forbidden(needs: Need): GuardianError {
 
 function isSafe({ method }: Request): boolean {
   return method === "GET" || method === "HEAD" || method === "OPTIONS";
+}
+
+/**
+ * A file of the page on which one signs in: there are more of them than strangers may ask for at once, and they are held in memory. Who shows
+ * something that may be a token is counted, so that nobody can try some out here.
+ */
+function isFileOfPage(request: Request): boolean {
+  const { url, headers } = request;
+  return isSafe(request) && url.startsWith(`${ASSETS_PATH}/`, url.indexOf("/", url.indexOf("//") + 2)) && !headers.has("authorization");
 }
 
 function hostOf(request: Request): string {

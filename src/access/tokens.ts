@@ -128,6 +128,12 @@ export class Tokens {
     return known !== undefined && this.#isInForce(known) ? shown(known) : null;
   }
 
+  /** Notes a use of a token by other means than its text. */
+  noteUse(prefix: string): void {
+    const known = this.#known.get(prefix);
+    if (known !== undefined && this.#isInForce(known)) this.#used(known);
+  }
+
   /** Whether some page key in force is for pages of an origin. */
   isPageOrigin(origin: string): boolean {
     return this.#pageOrigins.get(origin)?.some((known) => this.#isInForce(known)) ?? false;

@@ -7,6 +7,7 @@ import { TrustedProxies } from "../access/client.ts";
 import { closedFront, frontOf } from "../access/front.ts";
 import { isLoopback } from "../access/hosts.ts";
 import { makeOwnerSecret, removeOwnerSecret } from "../access/owner.ts";
+import { Sessions } from "../access/sessions.ts";
 import { systemClock } from "../clock.ts";
 import type { Settings } from "../config.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
@@ -68,7 +69,8 @@ export async function serveCommand(settings: Settings, shell: Shell, beginSample
     const front = frontOf(settings, { clock, strictTransport: tls !== null && !isLoopback(settings.host), isPageOrigin });
     const ownerSecret = isOpen(ways) ? null : await makeOwnerSecret(settings.data);
     const access = new Access({ ...settings, front, tokens, ownerSecret, sessions: null });
-    const around = { clock, logLine, access, front, futureMs: settings.futureHours * HOUR_MS, admission: new Admission() };
+    const sessions = access.sessions = await Sessions.open(guardian.state, clock, access);
+    const around = { clock, logLine, access, sessions, front, futureMs: settings.futureHours * HOUR_MS, admission: new Admission() };
     // Who follows the folder itself is told when something else is shown in its place.
     const onState = (state: SampleState) => service.feed.publish("sample", { shown: state === "live", state });
     if (beginSample !== null) sample = sampleBeside(guardian, settings, around, onState);

@@ -16,12 +16,15 @@ export interface ClientParts {
   readonly greeting: readonly Uint8Array<ArrayBuffer>[];
   /** Monotonic clock, ms. */
   readonly now: () => number;
+  /** Whether it may be told more; as long as it likes where this is left out. */
+  readonly mayGoOn?: () => boolean;
   readonly onGone: (client: Client) => void;
 }
 
 export class Client {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly interest: Interest;
+  readonly mayGoOn: () => boolean;
   /** Number of the first update that it has not got. */
   next: number;
   /** Monotonic time at which it last got something, ms. */
@@ -41,6 +44,7 @@ export class Client {
     private readonly most = { updates: limits.liveQueueUpdatesMax as number, bytes: limits.liveQueueBytesMax as number },
   ) {
     this.interest = parts.interest;
+    this.mayGoOn = parts.mayGoOn ?? (() => true);
     this.next = parts.next;
     this.lastSent = parts.now();
     this.#greeting = parts.greeting;

@@ -67,8 +67,11 @@ export class Feed {
     return { ring: { updates: this.#ring.updates, bytes: this.#ring.bytes }, queue };
   }
 
-  /** A stream for a client. last: number of the last update it saw, or null. Throws `overloaded`, `shutting_down`. */
-  connect(interest: Interest, last: number | null): ReadableStream<Uint8Array<ArrayBuffer>> {
+  /**
+   * A stream for a client. last: number of the last update it saw, or null. mayGoOn: asked about once a second, and when it says no the
+   * stream ends. Throws `overloaded`, `shutting_down`.
+   */
+  connect(interest: Interest, last: number | null, mayGoOn = () => true): ReadableStream<Uint8Array<ArrayBuffer>> {
     const clientsMax = this.most.clients ?? limits.liveClientsMax;
     if (this.#isClosed) {
       throw new GuardianError("shutting_down", "Cannot open the live feed: it is closing; come back in a moment", {
@@ -85,6 +88,7 @@ export class Feed {
       ring: this.#ring,
       next,
       greeting,
+      mayGoOn,
       now: () => this.parts.clock.monotonic(),
       onGone: (gone) => this.#forget(gone),
     }, this.most.queue);
@@ -107,6 +111,11 @@ export class Feed {
 
   /** What is due by the clock: figures that changed, and heartbeats. To be called about once a second; it does so itself. */
   tick(): void {
+    for (const client of [...this.#clients]) {
+      if (client.mayGoOn()) continue;
+      this.#forget(client);
+      client.end();
+    }
     if ([...this.#clients].some(({ interest }) => interest.channels.has("figures"))) {
       const figures = this.parts.figures(), { at: _, ...rest } = figures, text = JSON.stringify(rest);
       if (text !== this.#lastFigures) this.publish("figures", figures);

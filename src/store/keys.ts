@@ -110,6 +110,9 @@ export const stateKeys = {
   tokens: () => ["token"],
   tokenUse: (prefix: string) => ["token_use", prefix],
   tokenUses: () => ["token_use"],
+  /** Who has signed in to the dashboard, by the hash of the cookie. */
+  signIn: (hash: string) => ["sign_in", hash],
+  signIns: () => ["sign_in"],
   /** Who runs day jobs now: { holder, until }. */
   jobLease: () => ["job_lease"],
 };

@@ -4,6 +4,7 @@ import type { Days } from "../../jobs/mod.ts";
 import type { Clock } from "../clock.ts";
 import type { Access } from "../access/access.ts";
 import { closedFront, type Front } from "../access/front.ts";
+import type { Sessions } from "../access/sessions.ts";
 import type { Guardian } from "../guardian.ts";
 import { Feed } from "../live/feed.ts";
 import type { LogLine } from "../log_line.ts";
@@ -22,6 +23,8 @@ export interface Service {
   readonly clock: Clock;
   readonly logLine: LogLine;
   readonly access: Access;
+  /** Who has signed in to the dashboard, or null where nobody can. */
+  readonly sessions: Sessions | null;
   readonly admission: Admission;
   readonly dashboard: DashboardFiles;
   /** Proxies, pages of other sites, rates, and headers of every answer, as the settings say. */
@@ -54,6 +57,7 @@ export interface ServiceOptions {
   readonly admission?: Admission;
   readonly connections?: Service["connections"];
   readonly front?: Front;
+  readonly sessions?: Sessions | null;
   readonly sample?: SampleSite;
   readonly dashboard?: DashboardFiles;
 }
@@ -68,11 +72,12 @@ export function makeService(options: ServiceOptions): Service {
     sample = null,
     connections = null,
     front = closedFront,
+    sessions = null,
     ...rest
   } = options;
   const dayStates = new DayStates(days), replays = new LocalSink(guardian), startedAt = clock.monotonic();
   const feed = new Feed({ anomalies: guardian.anomalies, clock, figures: () => guardian.shop.brief() });
   days.onRun = (run) => feed.publish("run", shownRun(run));
-  const parts = { guardian, days, dayStates, clock, admission, dashboard, feed, sample, replays, connections, front };
+  const parts = { guardian, days, dayStates, clock, admission, dashboard, feed, sample, replays, connections, front, sessions };
   return { ...rest, ...parts, startedAt, draining: false, underWay: 0 };
 }

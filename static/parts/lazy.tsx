@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { ComponentType } from "preact";
+import { isSignedOut, sessionKnown } from "../shell/session.ts";
 import { Notice } from "./notice.tsx";
 
 export type { ComponentType };
@@ -10,7 +11,8 @@ export function lazy(load: () => Promise<ComponentType>): ComponentType {
   let loaded: ComponentType | null = null;
   const fetched = () => load().then((component) => loaded = component);
   const idle = globalThis.requestIdleCallback ?? ((work: () => void) => setTimeout(work, 2_000));
-  idle(() => void fetched().catch(() => {}), { timeout: 5_000 });
+  // Who has to sign in first has no use for it yet.
+  sessionKnown().then(() => isSignedOut() || idle(() => void fetched().catch(() => {}), { timeout: 5_000 }));
   return function Lazy() {
     const [Page, setPage] = useState<ComponentType | null>(() => loaded);
     const [failed, setFailed] = useState(false);

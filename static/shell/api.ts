@@ -1,5 +1,8 @@
 // Calls to the API: an answer as JSON, or an `ApiError` that says in a sentence what went wrong, whatever it was: no network, no answer in
-// time, an answer that was cut off, or a problem that the server tells.
+// time, an answer that was cut off, or a problem that the server tells. What always holds: nothing is asked for before it is known who asks,
+// and nothing while somebody has to sign in first; orders bring what proves that this page sends them.
+
+import { askAgain, isSignedOut, orderHeaders, sessionKnown, signedOut } from "./session.ts";
 
 const TIME_LIMIT_MS = 15_000;
 
@@ -30,14 +33,36 @@ export function postJson<T>(path: string, body: unknown): Promise<Answer<T>> {
   return call<T>(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
+/** As `fetch`, as whoever is signed in. Throws `ApiError` where somebody has to sign in first, and what `fetch` throws. */
+export async function send(path: string, init: RequestInit & { readonly signal: AbortSignal }): Promise<Response> {
+  await sessionKnown(init.signal);
+  if (isSignedOut()) throw new ApiError(SIGNED_OUT, 401, "unauthorized", null);
+  let response = await sendNow(path, init);
+  // Another window has signed in anew, which changes what orders bring.
+  if (response.status === 403 && init.method === "POST" && await askAgain(init.signal)) response = await sendNow(path, init);
+  if (response.status !== 401) return response;
+  await response.body?.cancel();
+  signedOut();
+  throw new ApiError(SIGNED_OUT, 401, "unauthorized", null);
+}
+
+const SIGNED_OUT = "You are not signed in any more. Sign in again, and repeat it.";
+
+function sendNow(path: string, init: RequestInit): Promise<Response> {
+  return fetch(
+    path,
+    init.method === "POST" ? { ...init, headers: { ...init.headers as Record<string, string>, ...orderHeaders() } } : init,
+  );
+}
+
 async function call<T>(path: string, init: RequestInit, signal?: AbortSignal): Promise<Answer<T>> {
   const limit = AbortSignal.timeout(TIME_LIMIT_MS);
   let response: Response, text: string;
   try {
-    response = await fetch(path, { ...init, signal: signal === undefined ? limit : AbortSignal.any([signal, limit]), cache: "no-cache" });
+    response = await send(path, { ...init, signal: signal === undefined ? limit : AbortSignal.any([signal, limit]), cache: "no-cache" });
     text = await response.text();
   } catch (failure) {
-    if (signal?.aborted) throw failure;
+    if (signal?.aborted || failure instanceof ApiError) throw failure;
     const why = limit.aborted ? `it took longer than ${TIME_LIMIT_MS / 1000} seconds` : "the server cannot be reached, or broke off";
     throw new ApiError(`No answer from the server: ${why}.`, 0, null, null);
   }

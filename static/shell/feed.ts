@@ -5,6 +5,7 @@ import { signal } from "@preact/signals";
 import type { Anomaly } from "./answers.ts";
 import type { LiveBrief } from "./live_figures.ts";
 import { refreshAll, startOver } from "./resource.ts";
+import { checkSession, isSignedOut, sessionKnown } from "./session.ts";
 
 /** What the feed tells, by name. */
 export interface FeedUpdates {
@@ -31,6 +32,7 @@ let lastId: string | null = null;
 let tries = 0;
 let deadTimer: ReturnType<typeof setTimeout> | undefined;
 let pollTimer: ReturnType<typeof setInterval> | undefined;
+let retryTimer: ReturnType<typeof setTimeout> | undefined;
 
 /** Hears updates of one kind until the function that is returned is called. */
 export function onUpdate<K extends keyof FeedUpdates>(kind: K, listener: (data: FeedUpdates[K]) => void): () => void {
@@ -38,8 +40,10 @@ export function onUpdate<K extends keyof FeedUpdates>(kind: K, listener: (data: 
   return () => void listeners[kind].delete(listener as Listener);
 }
 
-/** Connects, and stays connected. */
-export function followFeed(): void {
+/** Connects, and stays connected as long as somebody is signed in, where that is needed. */
+export async function followFeed(): Promise<void> {
+  await sessionKnown();
+  if (isSignedOut() || source !== null) return;
   const query = lastId === null ? "" : `?last_event_id=${encodeURIComponent(lastId)}`;
   const opened = source = new EventSource(`/live${query}`);
   alive();
@@ -81,6 +85,18 @@ function parsed(text: string): unknown {
   }
 }
 
+/** Ends the connection, as after signing out. The next one begins anew: somebody else may be there then. */
+export function leaveFeed(): void {
+  source?.close();
+  source = null;
+  lastId = null;
+  tries = 0;
+  clearTimeout(deadTimer);
+  clearTimeout(retryTimer);
+  clearInterval(pollTimer);
+  feedState.value = "connecting";
+}
+
 /** Something came: the connection lives, and where it carries a number, everything up to that has been seen. */
 function alive(event?: MessageEvent): void {
   if (event !== undefined && event.lastEventId !== "") lastId = event.lastEventId;
@@ -95,8 +111,9 @@ function lost(which: EventSource): void {
   source = null;
   clearTimeout(deadTimer);
   feedState.value = "away";
+  checkSession();
   clearInterval(pollTimer);
   pollTimer = setInterval(() => !document.hidden && refreshAll(), POLL_MS);
   const wait = WAITS_MS[Math.min(tries++, WAITS_MS.length - 1)];
-  setTimeout(followFeed, wait * (0.5 + Math.random() * 0.5)); // apart from each other, when a server comes back
+  retryTimer = setTimeout(followFeed, wait * (0.5 + Math.random() * 0.5)); // apart from each other, when a server comes back
 }

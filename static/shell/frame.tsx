@@ -3,13 +3,15 @@
 import { type ComponentType, lazy } from "../parts/lazy.tsx";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { chosenDays, dateParam } from "../parts/day_choice.tsx";
+import { Notice } from "../parts/notice.tsx";
 import { choose, followLink, page, pageHref, type PageName, pages, traffic } from "./address.ts";
 import type { Jobs } from "./answers.ts";
 import { feedState } from "./feed.ts";
 import { day, shop, timeOfDay } from "./format.ts";
 import { lastUpdated, refreshAll, useResource } from "./resource.ts";
 import { SampleBanner } from "./sample_banner.tsx";
-import { chooseTheme, type ThemeChoice, themeChoice } from "./theme.ts";
+import { caller, signOut } from "./session.ts";
+import { ThemeSwitch } from "./theme_switch.tsx";
 
 const shown: Record<PageName, ComponentType> = {
   overview: lazy(() => import("../pages/overview.tsx").then(({ Overview }) => Overview)),
@@ -21,15 +23,16 @@ const shown: Record<PageName, ComponentType> = {
   jobs: lazy(() => import("../pages/jobs.tsx").then(({ JobsPage }) => JobsPage)),
 };
 
-export function Frame() {
+/** isHidden: somebody has to sign in before it may be seen again. */
+export function Frame({ isHidden }: { isHidden: boolean }) {
   const name = page.value;
   const title = pages.find((one) => one.name === name)?.title ?? "Not found", about = daysInWords(name);
   const heading = useRef<HTMLHeadingElement>(null);
   const first = useRef(true);
   useShop();
   useEffect(() => {
-    document.title = `${title}${about} · Clickstream Guardian`;
-  }, [title, about]);
+    if (!isHidden) document.title = `${title}${about} · Clickstream Guardian`;
+  }, [title, about, isHidden]);
   useEffect(() => {
     // Who hears the page, or goes through it by keyboard, begins at the new one.
     if (!first.current) heading.current?.focus({ preventScroll: true });
@@ -53,6 +56,7 @@ export function Frame() {
         <div class="switches">
           <TrafficSwitch />
           <ThemeSwitch />
+          <SignedIn />
         </div>
       </header>
       <SampleBanner />
@@ -118,16 +122,20 @@ function TrafficSwitch() {
   );
 }
 
-function ThemeSwitch() {
+/** With which token somebody is signed in, and the way out. */
+function SignedIn() {
+  const [failure, setFailure] = useState<string | null>(null);
+  const { kind, name } = caller.value ?? {};
+  if (kind !== "session") return null;
   return (
-    <label class="theme">
-      <span class="visually-hidden">Colours</span>
-      <select value={themeChoice.value} onChange={(event) => chooseTheme(event.currentTarget.value as ThemeChoice)}>
-        <option value="system">System</option>
-        <option value="light">Light</option>
-        <option value="dark">Dark</option>
-      </select>
-    </label>
+    <div class="signed-in">
+      <span title={`Signed in with the token ${name}`}>
+        <span class="visually-hidden">Signed in with the token</span>
+        <bdi>{name}</bdi>
+      </span>
+      <button type="button" class="plain" onClick={async () => setFailure(await signOut())}>Sign out</button>
+      {failure !== null && <Notice kind="error" title="Not signed out">{failure}</Notice>}
+    </div>
   );
 }
 

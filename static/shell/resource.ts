@@ -5,6 +5,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { ApiError, getJson } from "./api.ts";
+import { isSignedOut } from "./session.ts";
 
 const EVERY_MS = 30_000;
 /** Answers kept of paths that no page shows now, so that coming back shows something at once. */
@@ -57,9 +58,11 @@ class Entry {
       lastUpdated.value = this.updatedAt;
     } catch (failure) {
       if (abort.signal.aborted) return;
-      this.error = failure instanceof ApiError ? failure : new ApiError(String(failure), 0, null, null);
+      const error = failure instanceof ApiError ? failure : new ApiError(String(failure), 0, null, null);
+      // Whoever has to sign in first sees that, and nothing of it when he is back.
+      if (error.status !== 401) this.error = error;
       // What the server says is not there must not stay on the page.
-      if (this.error.status === 404) this.data = null;
+      if (error.status === 404) this.data = null;
     }
     this.loading = false;
     this.#tell();
@@ -136,6 +139,7 @@ export function amend<T>(path: string, change: (data: T) => T): void {
 
 /** Asks again for everything that is on the page; an answer that is on its way is waited for. */
 export function refreshAll(): void {
+  if (isSignedOut()) return;
   for (const entry of entries.values()) if (entry.listeners.size > 0 && !entry.loading) entry.fetch();
 }
 
@@ -148,7 +152,7 @@ export function startOver(): void {
 }
 
 function refreshDue(): void {
-  if (document.hidden) return;
+  if (document.hidden || isSignedOut()) return;
   const now = Date.now();
   for (const entry of entries.values()) if (entry.listeners.size > 0 && entry.isDue(now)) entry.fetch();
 }

@@ -6,6 +6,7 @@ import { Notice } from "../parts/notice.tsx";
 import type { Sample } from "./answers.ts";
 import { ApiError, postJson } from "./api.ts";
 import { startOver, useResource } from "./resource.ts";
+import { mayOperate } from "./session.ts";
 
 export function SampleBanner() {
   const sample = useResource<Sample>("/sample");
@@ -55,7 +56,11 @@ export function SampleBanner() {
             <button ref={keep} type="button" onClick={() => setAsking(false)}>Keep</button>
           </span>
         )
-        : sample.data.can_clear && <button ref={ask} type="button" onClick={() => setAsking(true)}>Clear the sample</button>}
+        : sample.data.can_clear && mayOperate() && (
+          <button ref={ask} type="button" onClick={() => setAsking(true)}>
+            Clear the sample
+          </button>
+        )}
       {failure !== null && <Notice kind="error" title="Cannot clear the sample">{failure}</Notice>}
     </aside>
   );

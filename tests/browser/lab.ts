@@ -9,6 +9,8 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { openDays } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
 import { openAccess } from "../../src/access/access.ts";
+import { closedFront, frontOf } from "../../src/access/front.ts";
+import { Sessions } from "../../src/access/sessions.ts";
 import { systemClock } from "../../src/clock.ts";
 import { build } from "../../src/dashboard/bundle.ts";
 import { LIVE } from "../../src/event/batch.ts";
@@ -33,6 +35,8 @@ export interface LabOptions {
   /** Whether past days are counted. */
   readonly counted?: boolean;
   readonly timezone?: string;
+  /** What the server asks for; nothing where it is left out. */
+  readonly token?: string;
   /** What else happens in the shop before the first test. */
   readonly setup?: (lab: BrowserLab) => Promise<void>;
   /** Flags of the browser beside the usual ones. */
@@ -69,6 +73,13 @@ export interface OpenOptions {
   readonly bypassPolicy?: boolean;
 }
 
+/** Here people sign in far more often than a server lets them: its minutes pass in a moment. */
+const hasty = { now: () => Date.now(), monotonic: () => performance.now() * 1_000 };
+const hastyFront = frontOf(
+  { trustedProxies: [], corsOrigins: [], rateLimit: 0, rateLimitPage: 0, rateLimitStranger: 10 },
+  { clock: hasty, strictTransport: false },
+);
+
 /** A lab that is open. */
 export interface OpenLab extends BrowserLab {
   /** Runs a test in it: closes the pages that it opened, and fails when the console told of an error. */
@@ -85,13 +96,16 @@ export function labTests(options: LabOptions = {}): (name: string, work: (lab: B
 
 /** Fills a shop, serves it and starts a browser in front of it. Call `close` when done. */
 export async function openLab(options: LabOptions = {}): Promise<OpenLab> {
-  const { visitorsPerDay = 1_500, days: pastDays = 3, counted = true, timezone = "UTC", flags } = options;
+  const { visitorsPerDay = 1_500, days: pastDays = 3, counted = true, timezone = "UTC", token, flags } = options;
   await build({ root: ROOT });
   const data = await Deno.makeTempDir({ prefix: "guardian-browser-" });
   const guardian = await Guardian.open({ data, clock: systemClock, logLine: silent, partitions: 2, archiveIntervalMs: 1_000 });
   const days = openDays(guardian, { timezone, runAt: "03:00", currency: "EUR" });
-  const access = openAccess();
-  const service = makeService({ guardian, days, clock: systemClock, logLine: silent, access, futureMs: DAY_MS });
+  const front = token === undefined ? closedFront : hastyFront;
+  const access = openAccess(token === undefined ? {} : { token, tokens: guardian.tokens, front });
+  const sessions = access.sessions = await Sessions.open(guardian.state, systemClock, access);
+  const service = makeService({ guardian, days, clock: systemClock, logLine: silent, access, sessions, front, futureMs: DAY_MS });
+  const headers: HeadersInit = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const app = makeApp(service, endpoints);
   const feed = new FeedWire(), stop = new AbortController();
   const answer = (request: Request) => {
@@ -137,13 +151,13 @@ export async function openLab(options: LabOptions = {}): Promise<OpenLab> {
       await page.locator("h1").waitFor();
     },
     async get(path) {
-      const response = await fetch(url + path);
+      const response = await fetch(url + path, { headers });
       assert.equal(response.status, 200, `${path}: ${response.status}`);
       return await response.json();
     },
     async send(events) {
       const body = events.map((event) => JSON.stringify(event)).join("\n");
-      const response = await fetch(`${url}/events`, { method: "POST", body });
+      const response = await fetch(`${url}/events`, { method: "POST", headers, body });
       assert.equal(response.status, 202, await response.text());
       await guardian.caughtUp();
     },

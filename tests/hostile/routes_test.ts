@@ -52,6 +52,8 @@ interface Kind {
 const nobody = (_route: string, who: Who) => who === "everybody";
 const anyOf = (...whos: Who[]) => (_route: string, who: Who) => who === "everybody" || whos.includes(who);
 const all = anyOf("reader", "operator", "sender", "administrator");
+/** From a page of another site: nobody is signed in or out by one, though these are for everybody. */
+const elsewhere = (may: Kind["may"]): Kind["may"] => (route, who) => may(route, who) && !route.startsWith("POST /session");
 const pageOnly = (route: string, who: Who) => who === "everybody" || route === "POST /events";
 
 async function kindsOf({ guardian: { tokens }, sessions, port }: Door): Promise<Kind[]> {
@@ -83,14 +85,14 @@ async function kindsOf({ guardian: { tokens }, sessions, port }: Door): Promise<
     { name: "operate", headers: bearer(operate.text), may: anyOf("reader", "operator") },
     { name: "admin", headers: bearer(admin.text), may: all },
     { name: "settings' token", headers: bearer(ADMIN), may: all },
-    { name: "page key, its page", headers: [...bearer(page.text), `Origin: ${PAGE}`], may: pageOnly },
-    { name: "page key in the address", headers: [`Origin: ${PAGE}`], query: `key=${page.text}`, may: pageOnly },
-    { name: "page key, other page", headers: [...bearer(page.text), "Origin: https://evil.example"], may: nobody },
+    { name: "page key, its page", headers: [...bearer(page.text), `Origin: ${PAGE}`], may: elsewhere(pageOnly) },
+    { name: "page key in the address", headers: [`Origin: ${PAGE}`], query: `key=${page.text}`, may: elsewhere(pageOnly) },
+    { name: "page key, other page", headers: [...bearer(page.text), "Origin: https://evil.example"], may: elsewhere(nobody) },
     { name: "page key, no page", headers: bearer(page.text), may: nobody },
     { name: "session", headers: [cookie, own, "X-CSRF-Token: right"], may: all },
     { name: "session without CSRF", headers: [cookie, own], may: reading(all) },
     { name: "session, wrong CSRF", headers: [cookie, own, "X-CSRF-Token: wrong"], may: reading(all) },
-    { name: "session, other site", headers: [cookie, "Origin: https://evil.example", "X-CSRF-Token: right"], may: reading(all) },
+    { name: "session, other site", headers: [cookie, "Origin: https://evil.example", "X-CSRF-Token: right"], may: elsewhere(reading(all)) },
     { name: "ended session", headers: ["Cookie: hand=ended", own, "X-CSRF-Token: right"], may: nobody },
   ];
 }

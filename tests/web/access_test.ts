@@ -110,7 +110,7 @@ Deno.test("owner's secret lets commands of this machine in, and nobody where the
 
 Deno.test("orders of a session bring its CSRF token from a page of the server, and reads need neither", () => {
   const session: Credential = { kind: "session", id: "s", scopes: ["operate"], csrf: "right" };
-  const access = openAccess({ host: "0.0.0.0", token: TOKEN, sessions: { credentialOf: () => session } });
+  const access = openAccess({ host: "0.0.0.0", token: TOKEN, sessions: { credentialOf: () => session, holds: () => true } });
   const host = "guardian.example", own = { host, origin: `http://${host}`, "x-csrf-token": "right" };
   const post = (headers: Record<string, string>, needs: Need = "operate") => fate({ method: "POST", headers }, access, needs);
   assert.equal(post(own), "taken");

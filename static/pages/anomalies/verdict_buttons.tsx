@@ -2,6 +2,7 @@
 // again takes back what was said.
 
 import type { Anomaly, Verdict } from "../../shell/answers.ts";
+import { mayOperate } from "../../shell/session.ts";
 import { said, say } from "./verdicts.ts";
 
 const signs = { human: ["good", "human"], bot: ["error", "bot"] } as const;
@@ -16,15 +17,17 @@ export function VerdictCell({ anomaly }: { anomaly: Anomaly }) {
   return (
     <div class="verdict">
       {feedback !== null && <span key="sign" class={`sign ${signs[feedback][0]}`}>{signs[feedback][1]}</span>}
-      <button
-        key="say"
-        type="button"
-        aria-label={`${label}: session ${session}`}
-        aria-disabled={last?.state === "sending"}
-        onClick={() => say(session, offered, feedback, anomaly_id)}
-      >
-        {label}
-      </button>
+      {mayOperate() && (
+        <button
+          key="say"
+          type="button"
+          aria-label={`${label}: session ${session}`}
+          aria-disabled={last?.state === "sending"}
+          onClick={() => say(session, offered, feedback, anomaly_id)}
+        >
+          {label}
+        </button>
+      )}
       {last?.where === anomaly_id && <Words key="words" state={last.state} words={last.words} />}
     </div>
   );
@@ -33,6 +36,20 @@ export function VerdictCell({ anomaly }: { anomaly: Anomaly }) {
 /** Both things that can be said of a session, and what each does. */
 export function VerdictChoice({ anomaly }: { anomaly: Anomaly }) {
   const { anomaly_id, session_id, feedback } = anomaly;
+  if (!mayOperate()) {
+    const said = feedback === null
+      ? "Nobody has said"
+      : feedback === "human"
+      ? "Somebody said that this is no bot"
+      : "Somebody said that this is a bot";
+    return (
+      <p class="aside">
+        {said}
+        {feedback === null ? " what this session is" : ""}. You can look at it; to say so yourself, sign in with a token that has the scope
+        operate.
+      </p>
+    );
+  }
   const session = String(session_id);
   const last = said.value.get(session);
   const choice = (verdict: "human" | "bot", label: string) => (

@@ -3,6 +3,7 @@
 
 import { signal } from "@preact/signals";
 import type { BackfillLine } from "../../shell/answers.ts";
+import { ApiError, send } from "../../shell/api.ts";
 import { counted, day } from "../../shell/format.ts";
 import { startOver } from "../../shell/resource.ts";
 
@@ -28,13 +29,14 @@ export async function startBackfill(from: string | null, to: string | null): Pro
   try {
     const body = JSON.stringify({ ...(from === null ? {} : { from }), ...(to === null ? {} : { to }) });
     const headers = { "Content-Type": "application/json" };
-    const response = await fetch("/jobs/backfill", { method: "POST", headers, body, signal: cancelled });
+    const response = await send("/jobs/backfill", { method: "POST", headers, body, signal: cancelled });
     if (!response.ok || response.body === null) return ended("failed", await problemOf(response));
     for await (const line of linesOf(response.body)) take(line);
     if (backfill.value.state === "working") ended("failed", "The server broke off; how far it came stands in the runs below.");
-  } catch {
+  } catch (failure) {
     const { date } = backfill.value;
     if (cancelled.aborted) ended("stopped", `Stopped; the server still finishes ${date === null ? "the day at work" : day(date)}.`);
+    else if (failure instanceof ApiError) ended("failed", failure.message);
     else ended("failed", "The server cannot be reached, or broke off; how far it came stands in the runs below.");
   } finally {
     abort = null;

@@ -6,6 +6,7 @@ import type { Jobs, Run } from "../../shell/answers.ts";
 import { ApiError, postJson } from "../../shell/api.ts";
 import { addDays, day, dayOf } from "../../shell/format.ts";
 import { refreshAll } from "../../shell/resource.ts";
+import { mayOperate } from "../../shell/session.ts";
 import { Notice } from "../../parts/notice.tsx";
 import { backfill, startBackfill, stopBackfill } from "./backfill.ts";
 import { runInWords } from "./words.ts";
@@ -16,10 +17,14 @@ export function Orders({ jobs }: { jobs: Jobs["jobs"] }) {
   return (
     <section class="section">
       <h2>Count now</h2>
-      <div class="grid">
-        <RunOne jobs={jobs} />
-        <RunMany />
-      </div>
+      {mayOperate()
+        ? (
+          <div class="grid">
+            <RunOne jobs={jobs} />
+            <RunMany />
+          </div>
+        )
+        : <p class="aside">You can look at the jobs; to run them, sign in with a token that has the scope operate.</p>}
     </section>
   );
 }
