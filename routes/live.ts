@@ -83,7 +83,9 @@ export const liveFeed = endpoint({
   }),
   answers: { 200: { means: "The stream", schema: z.string(), mediaType: EVENT_STREAM, example: FEED_EXAMPLE } },
   problems: ["overloaded"],
-  handle: ({ c, service, visit: { credential }, query: { channels, severity, anomaly_type: type, session_id: session, last_event_id } }) => {
+  handle: (
+    { c, service, visit: { credential }, query: { channels, severity, anomaly_type: type, session_id: session, last_event_id } },
+  ) => {
     const last = lastSeen(last_event_id, c.req.header(LAST_EVENT_ID));
     // Nobody would ever read or end the stream of a HEAD request.
     const mayGoOn = () => service.access.holds(credential);

@@ -238,6 +238,19 @@ for (const by of [-1, 0, 1]) {
   });
 }
 
+Deno.test("use that is still being written does not bring a session back that made room", async () => {
+  await withSessions(async (fixture, sessions) => {
+    const cookies: string[] = [];
+    while (cookies.length < sessionsPerTokenMax) cookies.push(await begun(sessions));
+    fixture.clock.pass(300_000);
+    const beginning = begun(sessions);
+    for (const cookie of cookies) assert.ok(sessions.credentialOf(asking(cookie))); // written behind the one that begins
+    await beginning;
+    await sessions.end(asking("")); // writes go one after another
+    assert.deepEqual([(await fixture.stored()).length, sessions.size], [sessionsPerTokenMax, sessionsPerTokenMax]);
+  });
+});
+
 Deno.test("damaged session lets nobody in, whichever byte of it is", async () => {
   let bytes = 0;
   await withSessions(async (fixture, sessions) => {

@@ -97,7 +97,10 @@ export async function withDoor(
 
 /** Who shows the cookie `hand=ID` is who that id stands for. */
 function cookies(sessions: Door["sessions"]): SessionSource {
-  return { credentialOf: (request) => sessions.get(/\bhand=(\w+)/.exec(request.headers.get("cookie") ?? "")?.[1] ?? "") ?? null, holds: () => true };
+  return {
+    credentialOf: (request) => sessions.get(/\bhand=(\w+)/.exec(request.headers.get("cookie") ?? "")?.[1] ?? "") ?? null,
+    holds: () => true,
+  };
 }
 
 async function exchange(port: number, head: string, body: string): Promise<Answer> {

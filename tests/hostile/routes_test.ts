@@ -53,7 +53,7 @@ const nobody = (_route: string, who: Who) => who === "everybody";
 const anyOf = (...whos: Who[]) => (_route: string, who: Who) => who === "everybody" || whos.includes(who);
 const all = anyOf("reader", "operator", "sender", "administrator");
 /** From a page of another site: nobody is signed in or out by one, though these are for everybody. */
-const elsewhere = (may: Kind["may"]): Kind["may"] => (route, who) => may(route, who) && !route.startsWith("POST /session");
+const elsewhere = (may: Kind["may"]): Kind["may"] => (route, who) => may(route, who) && !/^POST \/session(\/end)?$/.test(route);
 const pageOnly = (route: string, who: Who) => who === "everybody" || route === "POST /events";
 
 async function kindsOf({ guardian: { tokens }, sessions, port }: Door): Promise<Kind[]> {
