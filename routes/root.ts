@@ -1,4 +1,5 @@
-// The front door: what this is and where to read on. A browser is led to the dashboard.
+// The front door: what this is and where to read on. A browser is led to the dashboard, whose page says by itself who has to sign in; what
+// holds for everybody else: a stranger is not told what stands here.
 
 import { z } from "@hono/zod-openapi";
 import { DASHBOARD_PATH } from "../src/dashboard/pages.ts";
@@ -20,10 +21,13 @@ export const root = endpoint({
     200: { means: "Name and version", schema: rootSchema, example: answer },
     302: { means: "To the dashboard", schema: null, headers: { Location: "The dashboard" } },
   },
-  problems: [],
+  problems: ["unauthorized", "forbidden"],
   ownAlways: true,
-  handle: ({ c }) => {
+  needs: "nothing",
+  handle: ({ c, service, visit }) => {
     c.header("Vary", "Accept");
-    return wantsPage(c) ? c.redirect(DASHBOARD_PATH) : c.json(answer);
+    if (wantsPage(c)) return c.redirect(DASHBOARD_PATH);
+    service.access.check(c.req.raw, visit, { needs: "read", path: "/" });
+    return c.json(answer);
   },
 });

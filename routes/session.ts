@@ -51,7 +51,7 @@ const orderSchema = z.object({
     `it must have ${limits.signInCharsMax} characters at the most`,
   )
     .describe("The whole text of a token that may read"),
-}).openapi("SignIn");
+}).strict().openapi("SignIn");
 
 export const postSession = endpoint({
   method: "post",
@@ -68,8 +68,11 @@ export const postSession = endpoint({
   problems: ["bad_request", "body_too_large", "unauthorized", "forbidden", "storage_failing"],
   ownAlways: true,
   handle: async ({ c, service, visit }) => {
-    if (service.access.isOpen) return c.json(callerOf(service, visit.credential));
     const { sessions, access } = service;
+    if (access.isOpen) {
+      await jsonBody(c.req.raw, service, orderSchema);
+      return c.json(callerOf(service, visit.credential));
+    }
     if (sessions === null) throw new GuardianError("bad_request", "Cannot sign in: no sessions are kept here; show the token each time");
     service.front.rates.admitSignIn(visit.client);
     const { token } = await jsonBody(c.req.raw, service, orderSchema);

@@ -37,7 +37,7 @@ const orderSchema = z.object({
     .max(limits.tokenOriginsMax).optional().describe(
       "Makes a page key, which may stand in pages of these origins; its one scope is `ingest`",
     ),
-}).openapi("TokenOrder");
+}).strict().openapi("TokenOrder");
 
 const example: TokenOut = {
   prefix: "k3v7q2ma",

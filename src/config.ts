@@ -4,6 +4,7 @@
 
 import { z } from "zod";
 import { TrustedProxies } from "./access/client.ts";
+import { isSoundHost } from "./access/hosts.ts";
 import { GuardianError, reasonOf } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { didYouMean, nearestName } from "./nearest.ts";
@@ -44,6 +45,9 @@ function texts(isOne: (text: string) => boolean, most: number, given: Omit<Setti
   return { schema, unit: null, default: [], ...given } as Setting<readonly string[]>;
 }
 
+/** What a header can bring as it is. */
+const TOKEN_CHARS_MIN = 32, TOKEN = new RegExp(`^[\\x21-\\x7e]{${TOKEN_CHARS_MIN},${limits.signInCharsMax}}$`);
+
 const levels = ["debug", "info", "warn", "error"] as const;
 
 const CURRENCY = "The shop's currency, an ISO code: purchases that name another one are counted, and left out of revenue";
@@ -66,6 +70,11 @@ function isWebhookUrl(text: string): boolean {
   return (protocol === "https:" || protocol === "http:") && username === "" && password === "";
 }
 
+/** Without a port. */
+function isHostName(text: string): boolean {
+  return isSoundHost(text) && (text.endsWith("]") || !text.includes(":"));
+}
+
 /** As browsers write it, so that it can be compared with what they send. */
 export function isOrigin(text: string): boolean {
   return /^https?:\/\/[a-z0-9.:[\]-]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
@@ -85,8 +94,8 @@ export const settings = {
   }),
   port: whole(0, 65_535, { default: 8787, unit: null, description: "Port to listen on; 0 takes any that is free" }),
   token: {
-    schema: z.string().min(32).nullable(),
-    must: "a text of 32 characters or more",
+    schema: z.string().regex(TOKEN).nullable(),
+    must: `${TOKEN_CHARS_MIN} to ${limits.signInCharsMax} printable ASCII characters without spaces, as \`openssl rand -base64 32\` prints`,
     default: null,
     unit: null,
     placeholder: "TEXT",
@@ -109,7 +118,7 @@ export const settings = {
     placeholder: "FILE",
     description: "Private key of the certificate, PEM",
   } as Setting<string | null>,
-  allowedHosts: texts((text) => /^[a-z0-9._-]+$|^\[[0-9a-f:.]+\]$/i.test(text), limits.allowedHostsMax, {
+  allowedHosts: texts(isHostName, limits.allowedHostsMax, {
     must: `up to ${limits.allowedHostsMax} host names without ports and with commas between, such as "guardian.example"`,
     placeholder: "LIST",
     description:
@@ -123,7 +132,7 @@ export const settings = {
   corsOrigins: texts(isOrigin, limits.corsOriginsMax, {
     must: `up to ${limits.corsOriginsMax} origins with commas between, such as "https://shop.example"`,
     placeholder: "LIST",
-    description: "Origins whose pages may call the API from a browser, with commas between; they bring a token",
+    description: "Origins whose pages may call the API from a browser, with commas between; such a server asks for tokens",
   }),
   rateLimit: number(0, 1_000_000, {
     default: 5000,

@@ -33,6 +33,9 @@ export const limits = {
   bodyBytesMax: 16 * MIB,
   /** Bytes of a request body once unpacked; a larger one is a bomb or a file for `replay`. Above: 413. */
   bodyDecodedBytesMax: 64 * MIB,
+  /** Bodies that are unpacked at one time beyond their first bytes, which all may have. More: they wait in the order in which they came. */
+  unpackedAtOnceMax: 1,
+  unpackedAheadBytes: 256 * KIB,
   /** Bytes of one line of NDJSON or CSV, without its line end. Longer: that line alone is rejected as `line_too_long`. */
   lineBytesMax: 64 * KIB,
   /** Depth of arrays and objects in one JSON event. Deeper: rejected as `too_deep`. */
@@ -74,6 +77,8 @@ export const limits = {
   rateSharedBuckets: 1024,
   /** Counts that a newcomer looks through for one that is used no more. More: it takes a shared one. */
   rateLooks: 8,
+  /** Hosts of requests about which it is known what they are, of each question. More: all are looked at anew. */
+  hostsKnownMax: 64,
   /** Host names that a server answers to, by its settings. More: the setting is refused. */
   allowedHostsMax: 100,
   /** Tokens that are kept, those that are over among them. More: 400, until one is revoked. */

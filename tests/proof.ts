@@ -53,16 +53,17 @@ const suites: readonly Suite[] = [
   },
   {
     name: "hostile texts",
-    paths: ["output", "output_pages", "secrets"].map((one) => `hostile/${one}_test.ts`),
-    doses: { GUARDIAN_TEST_OUTPUT: ["all", "all"] },
+    paths: ["output", "output_pages", "secrets", "duckdb", "duckdb_locks", "regex", "dependencies"].map((one) => `hostile/${one}_test.ts`),
+    doses: { GUARDIAN_TEST_OUTPUT: ["all", "all"], GUARDIAN_TEST_REGEXES: ["all", "all"] },
   },
   {
     name: "hostile clients",
-    paths: ["hostile/sockets_test.ts"],
+    paths: ["hostile/sockets_test.ts", "hostile/standstill_test.ts"],
     doses: {
       GUARDIAN_TEST_SOCKETS: [2000, 2000],
+      GUARDIAN_TEST_STANDSTILL_MS: [10_000, 60_000],
       GUARDIAN_TEST_PARALLEL: [10_000, 10_000],
-      GUARDIAN_TEST_BOMBS: [64, 500],
+      GUARDIAN_TEST_BOMBS: [100, 500],
       GUARDIAN_TEST_SOCKET_LIMITS: ["short", "own"],
     },
   },

@@ -10,7 +10,7 @@ import { type Client, clientOf } from "./client.ts";
 import { PAGE_PATH } from "./cors.ts";
 import { type Credential, may, type Need } from "./credential.ts";
 import { closedFront, type Front } from "./front.ts";
-import { Hosts, isLoopback } from "./hosts.ts";
+import { hostOf, Hosts, isLoopback } from "./hosts.ts";
 import type { Standing } from "./rate.ts";
 import type { Holder, Holders } from "./sessions.ts";
 import { hashOf, type Token, type Tokens } from "./tokens.ts";
@@ -38,6 +38,12 @@ export interface AccessOptions {
   readonly ownerSecret: string | null;
 }
 
+/** What is about to answer a request. path: as its endpoint has it, however the request spells it; null where no endpoint fits. */
+export interface Asked {
+  readonly needs: Need;
+  readonly path: string | null;
+}
+
 /** A request that was looked at: who sent it, as far as that is known. */
 export class Visit {
   #client: Client | null = null;
@@ -52,6 +58,8 @@ export class Visit {
 
 const LOCAL: Credential = { kind: "local" }, NONE: Credential = { kind: "none" };
 const CSRF_HEADER = "x-csrf-token";
+/** What proxies tell of those who ask them, or of themselves. */
+const PROXY_HEADERS = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "x-real-ip", "via"];
 /** How a page that cannot set headers brings its key. */
 export const KEY_PARAMETER = "key";
 
@@ -74,11 +82,18 @@ export class Access implements Holders {
     ];
   }
 
-  /** Looks at a request: its host, who sent it, and whether that one may ask again already. Throws `wrong_host`, `rate_limited`. */
+  /** Checks that a request is for a host of this server: whatever reads its address relies on that. Throws `wrong_host`, `forbidden`. */
+  checkHost(request: Request, info: Deno.ServeHandlerInfo | undefined): void {
+    if (!this.isOpen) return this.#hosts.check(clientOf(request, info, this.options.front).host);
+    this.#hosts.check(hostOf(request, info));
+    refuseProxied(request);
+  }
+
+  /** Looks at a request: its host, who sent it, and whether that one may ask again. Throws `wrong_host`, `forbidden`, `rate_limited`. */
   enter(request: Request, info: Deno.ServeHandlerInfo | undefined): Visit {
     const lookUp = () => clientOf(request, info, this.options.front);
     if (this.isOpen) {
-      this.#hosts.check(hostOf(request));
+      this.checkHost(request, info);
       return new Visit(lookUp, LOCAL, null);
     }
     const client = lookUp();
@@ -91,8 +106,11 @@ export class Access implements Holders {
   /** Who sent a request. A header goes before a page key in the address, that before a cookie; what is not valid is not made up for by another. */
   credentialOf(request: Request): Credential {
     if (this.isOpen) return LOCAL;
-    const given = /^Bearer(?: +(\S+))? *$/i.exec(request.headers.get("authorization") ?? "");
-    if (given !== null) return this.credentialOfText(given[1] ?? "") ?? NONE;
+    const header = request.headers.get("authorization");
+    if (header !== null) {
+      const [, text] = /^Bearer +(\S+) *$/i.exec(header) ?? [];
+      return text === undefined ? NONE : this.credentialOfText(text) ?? NONE;
+    }
     const key = request.method === "POST" ? pageKeyIn(request.url) : null;
     if (key !== null) return key.startsWith("cgp_") ? this.credentialOfText(key) ?? NONE : NONE;
     return this.sessions?.credentialOf(request) ?? NONE;
@@ -123,25 +141,26 @@ export class Access implements Holders {
     return credential.kind === "token" ? this.holderOf(credential.id) !== null : true;
   }
 
-  /** Checks that a request may have what it asks for. Throws `unauthorized`, `forbidden`, `cross_site`. */
-  check(request: Request, { credential, client }: Pick<Visit, "credential" | "client">, needs: Need): void {
+  /** Checks that a request may have what is about to answer it. Throws `unauthorized`, `forbidden`, `cross_site`. */
+  check(request: Request, visit: Pick<Visit, "credential" | "client">, { needs, path }: Asked): void {
+    const { credential } = visit;
     if (credential.kind === "local") {
-      if (!this.options.front.cors.allows(request.headers.get("origin") ?? "")) checkSite(request, hostOf(request));
+      if (!isSafe(request)) checkSite(request, visit.client.host);
       return;
     }
     if (!may(credential, needs)) throw credential.kind === "none" ? unauthorized(request) : forbidden(needs);
-    if (credential.kind === "page_key" && needs !== "nothing") checkPage(request, credential.origins);
+    if (credential.kind === "page_key" && needs !== "nothing") checkPage(request, path, credential.origins);
     // What is for everybody too: a page of another site must not sign anybody in or out.
     if (isSafe(request) || (credential.kind !== "session" && needs !== "nothing")) return;
-    checkSite(request, client.host);
+    checkSite(request, visit.client.host);
     // Who signs in anew has no use for what the session before was given.
     if (credential.kind === "session" && needs !== "nothing") checkCsrf(request, credential.csrf);
   }
 }
 
-/** A server on loopback that nobody opened to others, neither by a token nor by a way in. */
+/** A server on loopback that nobody opened to others, neither by a token nor by a way in: another host, a proxy, a page of another site. */
 export function isOpen({ host, token, allowedHosts, front }: Pick<AccessOptions, "host" | "token" | "allowedHosts" | "front">): boolean {
-  return isLoopback(host) && token === null && allowedHosts.length === 0 && front.trustedProxies.isEmpty;
+  return isLoopback(host) && token === null && allowedHosts.length === 0 && front.trustedProxies.isEmpty && front.cors.isEmpty;
 }
 
 /** The door of a server on loopback without anything else, or with what is given: for a server that has no store of tokens. */
@@ -161,7 +180,7 @@ export function openAccess(given: Partial<AccessOptions> = {}): Access {
 /** Throws `invalid_setting` where a server that others could reach would have nothing to let anybody in by. */
 export function requireWayIn(options: Parameters<typeof isOpen>[0], tokens: Pick<Tokens, "anyActive"> | null): void {
   if (isOpen(options) || options.token !== null || tokens?.anyActive) return;
-  const why = isLoopback(options.host) ? "with hosts or proxies set, others could reach it" : "others could reach it";
+  const why = isLoopback(options.host) ? "with hosts, proxies or origins set, others could reach it" : "others could reach it";
   throw new GuardianError(
     "invalid_setting",
     `Cannot listen on "${options.host}" without a token: ${why}; make one with "tokens create --name admin --scope admin", ` +
@@ -196,18 +215,26 @@ function isFileOfPage(request: Request): boolean {
   return isSafe(request) && url.startsWith(`${ASSETS_PATH}/`, url.indexOf("/", url.indexOf("//") + 2)) && !headers.has("authorization");
 }
 
-function hostOf(request: Request): string {
-  return request.headers.get("host") ?? new URL(request.url).host;
+/** Who comes through a proxy may be anybody, and not from this machine. A proxy that says nothing of itself is not seen. */
+function refuseProxied({ headers }: Request): void {
+  const name = PROXY_HEADERS.find((name) => headers.has(name));
+  if (name === undefined) return;
+  const why = `it came through a proxy, as its "${name}" tells, and this server has no token to ask strangers for`;
+  throw new GuardianError(
+    "forbidden",
+    `Cannot answer this request: ${why}; set GUARDIAN_TOKEN, and --trusted-proxies to the proxy's address`,
+  );
 }
 
+/** As queries are read everywhere, so that nothing is a key here and something else there. */
 function pageKeyIn(url: string): string | null {
-  return url.includes(`${KEY_PARAMETER}=`) ? new URL(url).searchParams.get(KEY_PARAMETER) : null;
+  return url.includes("?") ? new URL(url).searchParams.get(KEY_PARAMETER) : null;
 }
 
 /** A key that all visitors can read appends from its pages, and no more: what numbers rows or names sources is not for them. */
-function checkPage(request: Request, origins: readonly string[]): void {
-  const { pathname, searchParams } = new URL(request.url), origin = request.headers.get("origin");
-  if (request.method !== "POST" || pathname !== PAGE_PATH || [...searchParams.keys()].some((name) => name !== KEY_PARAMETER)) {
+function checkPage(request: Request, path: string | null, origins: readonly string[]): void {
+  const { searchParams } = new URL(request.url), origin = request.headers.get("origin");
+  if (request.method !== "POST" || path !== PAGE_PATH || [...searchParams.keys()].some((name) => name !== KEY_PARAMETER)) {
     throw new GuardianError("forbidden", `Cannot answer this request: a page key is for POST ${PAGE_PATH} alone; use a token`);
   }
   if (origin !== null && origins.includes(origin)) return;
@@ -220,7 +247,6 @@ function checkPage(request: Request, origins: readonly string[]): void {
 
 /** A browser says where a request that changes something comes from; what is no browser says nothing. */
 function checkSite(request: Request, host: string): void {
-  if (request.method === "GET" || request.method === "HEAD") return;
   const origin = request.headers.get("origin"), site = request.headers.get("sec-fetch-site");
   const foreign = origin !== null ? originHost(origin) !== host : site !== null && site !== "same-origin" && site !== "none";
   if (!foreign) return;

@@ -21,6 +21,10 @@ export class Cors {
     this.#origins = new Set(origins.filter((origin) => origin !== "null"));
   }
 
+  get isEmpty(): boolean {
+    return this.#origins.size === 0;
+  }
+
   /** Whether pages of an origin may call everything. */
   allows(origin: string): boolean {
     return this.#origins.has(origin);
@@ -47,7 +51,7 @@ export class Cors {
   /** What an answer tells the browser of the page that asked; null where no page did. */
   headersFor(request: Request): readonly Header[] | null {
     const origin = request.headers.get("origin");
-    if (origin === null) return this.#origins.size === 0 ? null : [VARY];
+    if (origin === null) return this.isEmpty ? null : [VARY];
     const everything = this.allows(origin);
     if (!everything && !(request.method === "POST" && this.#ofPage(origin, request))) return [VARY];
     return [
@@ -59,8 +63,9 @@ export class Cors {
     ];
   }
 
+  /** Asked for problems too, whose address may be none. */
   #ofPage(origin: string, { url }: Request): boolean {
-    return origin !== "null" && this.isPageOrigin(origin) && new URL(url).pathname === PAGE_PATH;
+    return origin !== "null" && this.isPageOrigin(origin) && URL.canParse(url) && new URL(url).pathname === PAGE_PATH;
   }
 }
 

@@ -5,7 +5,8 @@
 import type { Clock } from "../clock.ts";
 import { GuardianError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { addressKey, type Client, networkKey } from "./client.ts";
+import { addressKey, networkKey } from "./addresses.ts";
+import type { Client } from "./client.ts";
 import type { Credential } from "./credential.ts";
 
 /** Requests a second; 0: no limit. */
@@ -22,11 +23,11 @@ export interface Rates {
 export interface Standing {
   /** `RateLimit-Policy`: its name, how many requests, and in how many seconds. */
   readonly policy: string;
-  /** `RateLimit`: how many are left now, and after how many seconds all are back. */
+  /** `RateLimit`: how many are left now, and after how many seconds there is one more. */
   readonly limit: string;
 }
 
-/** Puts into the headers of an answer how whoever asked stands (draft-ietf-httpapi-ratelimit-headers, as of its 9th version). */
+/** Puts into the headers of an answer how whoever asked stands, as draft-ietf-httpapi-ratelimit-headers-10 has it. */
 export function tellStanding(headers: Headers, { policy, limit }: Standing): void {
   headers.set("RateLimit-Policy", policy);
   headers.set("RateLimit", limit);
@@ -58,13 +59,12 @@ class Bucket implements Standing {
   }
 
   get limit(): string {
-    const { name, burst, rate } = this.pace, left = Math.floor(this.#left);
-    return `"${name}";r=${left};t=${Math.ceil((burst - this.#left) / rate)}`;
+    return `"${this.pace.name}";r=${Math.floor(this.#left)};t=${this.waitS}`;
   }
 
-  /** Seconds until there is one again, from the last look on. */
+  /** Seconds until there is one more than now, from the last look on: where none is left, what `Retry-After` says. */
   get waitS(): number {
-    return Math.max(1, Math.ceil((1 - this.#left) / this.pace.rate));
+    return Math.max(1, Math.ceil((Math.floor(this.#left) + 1 - this.#left) / this.pace.rate));
   }
 
   isFull(now: number): boolean {

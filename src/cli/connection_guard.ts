@@ -1,11 +1,13 @@
 // Guards the server's connections: looks at all of them about once a second, and sooner when file handles become few, and cuts those that
-// have to go. What always holds: a look holds the event loop no longer at a time than other work in the background; where nothing can be
-// looked at, the server serves without it, and says so at start. It must not know what is served.
+// have to go. What always holds: a look holds the event loop no longer at a time than other work in the background; nobody is cut for a time
+// in which this process stood still; where nothing can be looked at, the server serves without it, and says so at start. It must not know
+// what is served.
 
 import { reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { LogLine } from "../log_line.ts";
 import { type ConnectionFigures, Connections, type CutReason, type Room } from "../web/connections.ts";
+import { OwnTime } from "../web/own_time.ts";
 import { UnderWay } from "../web/under_way.ts";
 import { Sockets } from "./sockets.ts";
 
@@ -24,10 +26,13 @@ export interface GuardParts {
   readonly logLine: LogLine;
   /** How many connections one address may have, and which one speaks for many. */
   readonly room: Omit<Room, "all">;
+  /** Opens what connections are looked at by. Throws where there is none. */
+  readonly openSockets?: () => Sockets;
 }
 
 export class ConnectionGuard {
   readonly underWay = new UnderWay();
+  readonly #time = new OwnTime(2 * ROUND_MS, performance.now());
   #sockets: Sockets | null = null;
   #connections: Connections | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -51,8 +56,9 @@ export class ConnectionGuard {
   /** Begins to look. */
   start(): void {
     try {
-      const sockets = this.#sockets = Sockets.open(), { handlesMax } = sockets;
+      const sockets = this.#sockets = (this.parts.openSockets ?? Sockets.open)(), { handlesMax } = sockets;
       const all = Math.min(limits.connectionsMax, Math.floor(handlesMax * HANDLE_SHARE));
+      this.#time.goOn(performance.now());
       this.#alertAt = all + Math.min(SPARE_HANDLES, Math.floor((handlesMax - all) / 4));
       this.#connections = new Connections({ all, ...this.parts.room }, (peer) => this.underWay.phaseOf(peer));
       this.#later(ROUND_MS);
@@ -84,7 +90,7 @@ export class ConnectionGuard {
   }
 
   #look(): void {
-    const sockets = this.#sockets!, now = performance.now();
+    const sockets = this.#sockets!, began = performance.now(), now = this.#time.at(began);
     if (this.#from === this.#to) {
       if (now < this.#nextRoundAt && sockets.lowestFree() < this.#alertAt) return this.#later(ALERT_MS);
       this.#from = 0;
@@ -92,7 +98,7 @@ export class ConnectionGuard {
       this.#nextRoundAt = now + ROUND_MS;
     }
     const ports = this.parts.ports(), connections = this.#connections!;
-    while (this.#from < this.#to && performance.now() - now < limits.turnMs) {
+    while (this.#from < this.#to && performance.now() - began < limits.turnMs) {
       for (const end = Math.min(this.#to, this.#from + STEP); this.#from < end; this.#from++) {
         sockets.look(this.#from, ports, (seen, peerOf) => {
           const reason = connections.see(seen, peerOf, now);

@@ -140,7 +140,8 @@ function checkZone({ settings }: Patient): Finding[] {
 async function checkDuckDb(): Promise<Finding[]> {
   try {
     const { DuckDBInstance } = await import("@duckdb/node-api");
-    const instance = await DuckDBInstance.create(":memory:"), connection = await instance.connect();
+    const locked = { enable_external_access: "false", lock_configuration: "true" };
+    const instance = await DuckDBInstance.create(":memory:", locked), connection = await instance.connect();
     const [[version]] = (await connection.runAndReadAll("SELECT version()")).getRows();
     connection.closeSync();
     instance.closeSync();

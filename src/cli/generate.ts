@@ -13,6 +13,7 @@ import { flatLines, isoJson, priceText } from "../source/flat_lines.ts";
 import { sliced } from "../source/slice.ts";
 import { type Fed, Feed } from "./feed.ts";
 import { type Progress, progressBar } from "./progress.ts";
+import { serverAt } from "./remote.ts";
 import { type Shell, sleep } from "./shell.ts";
 import { counted, grouped } from "./words.ts";
 
@@ -67,7 +68,7 @@ export async function generateCommand(
   const truth = flags.truth === undefined ? null : newFile(flags.truth);
   const bar = progressBar(flags.json === undefined && shell.errorColumns !== null && flags.out !== "-");
   try {
-    const outlet = outletFor(flags, settings, shell, shop, clock, wait, stop.signal);
+    const outlet = await outletFor(flags, settings, shell, shop, clock, wait, stop.signal);
     const run = new Run(shop, outlet, stop.signal, bar);
     try {
       await run.past(from, to);
@@ -161,7 +162,7 @@ function numberOf(flag: string, given: string | undefined, fallback: number): nu
   throw new GuardianError("usage", `Cannot use "${given}" for ${flag}: it must be a number of 0 or more, such as ${fallback}`);
 }
 
-function outletFor(
+async function outletFor(
   flags: GenerateFlags,
   settings: Settings,
   shell: Shell,
@@ -169,7 +170,7 @@ function outletFor(
   clock: Clock,
   wait: typeof sleep,
   signal: AbortSignal,
-): Outlet {
+): Promise<Outlet> {
   const { out, format = "ndjson", url } = flags;
   if (format !== "ndjson" && format !== "csv") {
     throw new GuardianError("usage", `Cannot write "${format}": the formats are ndjson and csv`);
@@ -178,7 +179,7 @@ function outletFor(
     if (out !== undefined || flags.format !== undefined) {
       throw new GuardianError("usage", "Cannot send to a server and write a file at once: leave out --url, or --out and --format");
     }
-    return serverOutlet(new Feed({ url, token: settings.token, clock, sleep: wait, signal }), shop);
+    return serverOutlet(new Feed({ ...await serverAt(url, settings), clock, sleep: wait, signal }), shop);
   }
   if (format === "csv") {
     if (out === undefined || out === "-") {

@@ -1,7 +1,9 @@
 // A running server, as commands ask it.
 
+import { isLoopback } from "../access/hosts.ts";
 import { readOwnerSecret } from "../access/owner.ts";
 import { errorCodes, GuardianError, reasonOf } from "../errors.ts";
+import { ownerOf } from "../folder.ts";
 
 export interface Remote {
   readonly url: string;
@@ -11,6 +13,25 @@ export interface Remote {
 /** The server that has a data folder: whoever may read the folder shows what the server has put there, and needs no token. */
 export async function ownerAt(url: string, { data, token }: { data: string; token: string | null }): Promise<Remote> {
   return { url, token: await readOwnerSecret(data) ?? token };
+}
+
+/**
+ * The server at an address that somebody names: a token that is set is shown to it. Without one, the server that has the data folder is
+ * asked where that folder says it answers, and shown what it has put there; no other server is.
+ */
+export async function serverAt(url: string, { data, token }: { data: string; token: string | null }): Promise<Remote> {
+  const owner = token === null ? await ownerOf(data) : null;
+  if (owner === null || owner.address === null) return { url, token };
+  const isOwners = [owner.address, owner.url].some((its) => its !== undefined && its !== null && isSameDoor(url, its));
+  return isOwners ? await ownerAt(owner.address, { data, token }) : { url, token };
+}
+
+/** Whether two addresses are of one server: by the same name, or by two names of this machine. */
+function isSameDoor(one: string, other: string): boolean {
+  if (!URL.canParse(one) || !URL.canParse(other)) return false;
+  const a = new URL(one), b = new URL(other);
+  if (a.pathname !== "/" || a.protocol !== b.protocol || a.port !== b.port) return false;
+  return a.hostname === b.hostname || (isLoopback(a.hostname) && isLoopback(b.hostname));
 }
 
 /** Headers that a request to a server needs. */

@@ -16,7 +16,7 @@ import { type InputFlags, Inputs } from "./inputs.ts";
 import { ledgerPath, writeLedger } from "./ledger.ts";
 import { progressBar } from "./progress.ts";
 import { quietLogLine } from "./quiet.ts";
-import { askServer, headersFor, type Remote } from "./remote.ts";
+import { askServer, headersFor, type Remote, serverAt } from "./remote.ts";
 import { openGuardian } from "./serve.ts";
 import { type Shell, sleep } from "./shell.ts";
 import { byType, counted, grouped, tellEmpty } from "./words.ts";
@@ -82,7 +82,7 @@ export async function replayCommand(given: readonly string[], flags: ReplayFlags
     return stop.signal.aborted ? INTERRUPTED : 0;
   };
   try {
-    if (flags.url !== undefined) return await run(serverTarget({ url: flags.url, token: settings.token }, stop.signal));
+    if (flags.url !== undefined) return await run(serverTarget(await serverAt(flags.url, settings), stop.signal));
     return await withFolder(settings, shell, (guardian) => run(folderTarget(guardian)));
   } finally {
     bar.stop();

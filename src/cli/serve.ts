@@ -3,9 +3,8 @@
 import { type Days, openDays } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
 import { Access, isOpen, requireWayIn } from "../access/access.ts";
-import { TrustedProxies } from "../access/client.ts";
-import { closedFront, frontOf } from "../access/front.ts";
-import { isLoopback } from "../access/hosts.ts";
+import { frontOf } from "../access/front.ts";
+import { isLoopback, reachable } from "../access/hosts.ts";
 import { makeOwnerSecret, removeOwnerSecret } from "../access/owner.ts";
 import { Sessions } from "../access/sessions.ts";
 import { systemClock } from "../clock.ts";
@@ -22,6 +21,7 @@ import type { Room } from "../web/connections.ts";
 import { SampleSite, type SampleState } from "../web/sample_site.ts";
 import { makeService, type Service, type ServiceOptions } from "../web/service.ts";
 import { ConnectionGuard } from "./connection_guard.ts";
+import { endAll } from "./ending.ts";
 import { Listening } from "./listening.ts";
 import { type Shell, sleep } from "./shell.ts";
 import { readTls, type Tls } from "./tls.ts";
@@ -60,6 +60,8 @@ export async function serveCommand(settings: Settings, shell: Shell, beginSample
   if (settings.port !== 0) onAddress(settings, (address) => Deno.listen(address).close());
   const guardian = await openGuardian(settings, logLine);
   const { tokens } = guardian;
+  const failures: unknown[] = [], listening: Listening[] = [];
+  let serving: readonly (() => unknown)[] = [];
   let days: Days | null = null, sample: SampleSite | undefined;
   try {
     requireWayIn(ways, tokens);
@@ -74,12 +76,16 @@ export async function serveCommand(settings: Settings, shell: Shell, beginSample
     // Who follows the folder itself is told when something else is shown in its place.
     const onState = (state: SampleState) => service.feed.publish("sample", { shown: state === "live", state });
     if (beginSample !== null) sample = sampleBeside(guardian, settings, around, onState);
-    const ports = () => side === null ? [server.port] : [server.port, side.port];
+    const ports = () => listening.map(({ port }) => port);
     const connections = new ConnectionGuard({ ports, room: roomOf(settings), logLine });
     const service: Service = makeService({ guardian, days, sample, connections, ...around });
     const ticking = new AbortController();
-    const handler = handlerOf(service, connections), server = listen(settings, handler, logLine, tls);
+    const handler = handlerOf(service, connections), closeDays = () => Promise.all([days!.close(), sample?.close()]);
+    serving = endsOf(service, ticking, closeDays, listening, connections);
+    const server = listen(settings, handler, logLine, tls);
+    listening.push(server);
     const side = tls === null ? null : listen(SIDE_DOOR, handler, logLine, null);
+    if (side !== null) listening.push(side);
     connections.start();
     const url = urlOf(reachable(settings.host), server.port, tls);
     await guardian.folder.tell(side === null ? url : urlOf(SIDE_DOOR.host, side.port), url);
@@ -91,25 +97,42 @@ export async function serveCommand(settings: Settings, shell: Shell, beginSample
     if (!told) shell.out(`listening on ${urlOf(settings.host, server.port, tls)}`);
     const signal = await stopped;
     logLine("info", "stopping", { signal });
-    service.draining = true;
-    ticking.abort();
-    // Streams without an end would hold up the server's own.
-    service.feed.close("stopping");
-    // First, as requests may wait for a job: the one at work is interrupted, and tried again at the next start.
-    await Promise.all([days.close(), sample?.close()]);
-    await drain(service);
-    // What is left are answers on their way, and connections that nobody uses.
-    const timer = setTimeout(() => connections.endWaiting(), WAITING_MS);
-    await Promise.all([server.shutdown(CLOSE_MS), side?.shutdown(CLOSE_MS)]);
-    clearTimeout(timer);
-    connections.stop();
-  } finally {
-    await Promise.all([days?.close(), sample?.close()]);
-    await removeOwnerSecret(settings.data);
-    await guardian.stop();
+  } catch (failure) {
+    failures.push(failure);
   }
+  // Last of all, and whatever failed: what was answered for must be durable.
+  const ends = [...serving, () => days?.close(), () => sample?.close(), () => removeOwnerSecret(settings.data), () => guardian.stop()];
+  await endAll(ends, failures);
   logLine("info", "stopped");
   return 0;
+}
+
+/** The steps in which serving ends. closeDays: of the day jobs, those of the sample too. */
+function endsOf(
+  service: Service,
+  ticking: AbortController,
+  closeDays: () => unknown,
+  listening: readonly Listening[],
+  connections: ConnectionGuard,
+): readonly (() => unknown)[] {
+  return [
+    () => {
+      service.draining = true;
+      ticking.abort();
+      // Streams without an end would hold up the server's own.
+      service.feed.close("stopping");
+    },
+    // First, as requests may wait for a job: the one at work is interrupted, and tried again at the next start.
+    closeDays,
+    () => drain(service),
+    async () => {
+      // What is left are answers on their way, and connections that nobody uses.
+      const timer = setTimeout(() => connections.endWaiting(), WAITING_MS);
+      await Promise.all(listening.map((one) => one.shutdown(CLOSE_MS)));
+      clearTimeout(timer);
+    },
+    () => connections.stop(),
+  ];
 }
 
 /** Whether a data folder may hold tokens: it has a store. */
@@ -164,10 +187,9 @@ function tickEveryMinute(all: readonly ({ tick(): unknown } | undefined)[], sign
 }
 
 /** How many connections an address may have. On loopback without a token all are this machine's, and one may have as many as all. */
-function roomOf({ host, token, trustedProxies, allowedHosts }: Settings): Omit<Room, "all"> {
-  const proxies = TrustedProxies.of(trustedProxies)!,
-    isAlone = isOpen({ host, token, allowedHosts, front: { ...closedFront, trustedProxies: proxies } });
-  return { ofOne: isAlone ? Infinity : limits.connectionsPerAddressMax, isProxy: (address) => proxies.has(address) };
+function roomOf(settings: Settings): Omit<Room, "all"> {
+  const front = frontOf(settings, { clock: systemClock, strictTransport: false }), isAlone = isOpen({ ...settings, front });
+  return { ofOne: isAlone ? Infinity : limits.connectionsPerAddressMax, isProxy: (address) => front.trustedProxies.has(address) };
 }
 
 function handlerOf(service: Service, connections: ConnectionGuard): Deno.ServeHandler {
@@ -211,11 +233,6 @@ function toldToStop(shell: Shell): Promise<string> {
       resolve(signal);
     });
   });
-}
-
-/** A host that this machine can call when the server listens on `host`. */
-function reachable(host: string): string {
-  return host === "0.0.0.0" ? "127.0.0.1" : host === "::" || host === "[::]" ? "::1" : host;
 }
 
 function urlOf(host: string, port: number, tls: Tls | null = null): string {

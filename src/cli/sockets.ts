@@ -46,15 +46,17 @@ export class Sockets {
   readonly #status = this.#libc.symbols.open(encoder.encode("/proc/self/status\0"), O_RDONLY | O_CLOEXEC);
 
   /** Throws, with the reason, where sockets cannot be looked at. */
-  static open(): Sockets {
-    if (Deno.build.os !== "linux") throw new Error(`there is no way to look at connections on ${Deno.build.os}`);
+  static open(os: string = Deno.build.os): Sockets {
+    if (os !== "linux") throw new Error(`there is no way to look at connections on ${os}`);
     const sockets = new Sockets();
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    if (!sockets.#canTell(listener.addr.port)) {
-      sockets.close();
+    try {
+      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      if (sockets.#canTell(listener.addr.port)) return sockets;
       throw new Error("the kernel does not tell enough of a connection; Linux 4.19 and later do");
+    } catch (failure) {
+      sockets.close();
+      throw failure;
     }
-    return sockets;
   }
 
   /** File handles that the process may have. */

@@ -3,7 +3,7 @@
 // What always holds: what an endpoint needs is checked where that endpoint is about to answer, however the path was spelled that led there.
 
 import { OpenAPIHono } from "@hono/zod-openapi";
-import type { Visit } from "../access/access.ts";
+import type { Asked, Visit } from "../access/access.ts";
 import { tellPage } from "../access/cors.ts";
 import { complete, type Header } from "../access/headers.ts";
 import { type Standing, tellStanding } from "../access/rate.ts";
@@ -75,17 +75,17 @@ export function makeApp(service: Service, endpoints: readonly Endpoint[]): OpenA
 }
 
 /** What a path needs at which nothing is: strangers are not told what there is. */
-const NOWHERE: Pick<Endpoint, "needs" | "whileDraining"> = { needs: "read", whileDraining: false };
+const NOWHERE = { needs: "read", path: null, whileDraining: false } as const;
 
 /** Checks that an endpoint may answer. Throws what `Access.check` does, and `shutting_down`. */
 function letIn(
   request: Request,
   visit: Visit,
   service: Service,
-  { needs, whileDraining }: Pick<Endpoint, "needs" | "whileDraining">,
+  asked: Asked & Pick<Endpoint, "whileDraining">,
 ): void {
-  service.access.check(request, visit, needs);
-  if (!service.draining || whileDraining) return;
+  service.access.check(request, visit, asked);
+  if (!service.draining || asked.whileDraining) return;
   throw new GuardianError("shutting_down", "Cannot answer this request: the server is shutting down; send it again when it is back", {
     retryAfterS: RETRY_AFTER_SHUTDOWN_S,
   });
@@ -104,13 +104,14 @@ function answerDirectly(app: OpenAPIHono<Kept>, service: Service, endpoints: rea
   };
   app.fetch = async (request, info) => {
     const { url } = request;
-    const asked = cors.preflight(request);
-    if (asked !== null) {
-      complete(asked.headers, headers);
-      return asked;
-    }
     let visit: Visit;
     try {
+      const asked = cors.preflight(request);
+      if (asked !== null) {
+        service.access.checkHost(request, info as Deno.ServeHandlerInfo | undefined);
+        complete(asked.headers, headers);
+        return asked;
+      }
       visit = service.access.enter(request, info as Deno.ServeHandlerInfo | undefined);
     } catch (thrown) {
       return finished(request, problemResponse(thrown, request, service.logLine), null);

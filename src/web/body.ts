@@ -1,24 +1,19 @@
 // Reads the body of a request whole, unpacked where it is gzip. What always holds: no more bytes are kept than a body may have, however
 // small it was on the way; a packed body that breaks off gives what could be unpacked.
 
-import { constants, createGunzip } from "node:zlib";
 import { GuardianError, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { giveWay, isTurnOver } from "../turn.ts";
 import type { Ticket } from "./admission.ts";
 import { KeptPieces } from "./kept_pieces.ts";
 import { type Watched, watched } from "./slow_bodies.ts";
+import { type Body, tooLarge, unpacked } from "./unpacking.ts";
 
 /** Bodies up to this length mostly come in one piece, and are taken as they come. */
 const PIECE_BYTES = 16 * 1024;
 /** Longer ones up to this length are read into one buffer, which is there before they are: so long that those of all requests have room. */
 const WHOLE_BYTES_MAX = limits.requestBytesInFlightMax / limits.requestsInFlightMax;
 
-/** truncated: the body was packed and broke off. */
-export interface Body {
-  readonly bytes: Uint8Array;
-  readonly truncated: boolean;
-}
+export type { Body };
 
 /** Bytes that a body may have, as sent and unpacked; ms in which its next piece has to come, and all of it. */
 export interface BodyLimits {
@@ -52,10 +47,10 @@ export async function readBody(request: Request, ticket: Ticket, given: Partial<
   if (length > sentMax) throw tooLarge(sentMax, "");
   const { body } = request;
   if (body === null) return { bytes: new Uint8Array(0), truncated: false };
-  if (encoding !== "identity") return await unpack(received(body, bounds), ticket, decodedMax);
   const reader = length > PIECE_BYTES && length <= WHOLE_BYTES_MAX ? wholeReader(body) : null;
-  if (reader !== null) return { bytes: await readWhole(reader, length, bounds, ticket), truncated: false };
-  return { bytes: await gather(body, bounds, ticket), truncated: false };
+  const sent = reader !== null ? await readWhole(reader, length, bounds, ticket) : await gather(body, bounds, ticket);
+  // Only now, as nobody's slow body should have a place among those that are unpacked.
+  return encoding === "identity" ? { bytes: sent, truncated: false } : await unpacked(sent, ticket, decodedMax);
 }
 
 /** A reader that fills a buffer of ours, or null: not every body has one. */
@@ -102,23 +97,6 @@ async function gather(body: ReadableStream<Uint8Array>, bounds: BodyLimits, tick
   }
 }
 
-/** The chunks of a body as they come in, within what it may have of bytes and time. */
-async function* received(body: ReadableStream<Uint8Array>, bounds: BodyLimits): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  const reader = body.getReader(), pieces = new Pieces(reader, bounds);
-  try {
-    for (;;) {
-      const { done, value } = await pieces.next(() => reader.read());
-      if (done) return;
-      bytes += value.length;
-      if (bytes > bounds.sentMax) throw tooLarge(bounds.sentMax, "");
-      yield value;
-    }
-  } finally {
-    pieces.end();
-  }
-}
-
 /** The pieces of a body, each within its time. */
 class Pieces {
   readonly #watch: Watched;
@@ -131,6 +109,7 @@ class Pieces {
   /** What a read gives. Throws when the piece did not come, or not in time. */
   async next<T extends { done: boolean }>(read: () => Promise<T>): Promise<T> {
     let piece: T;
+    this.#watch.expects();
     try {
       piece = await read();
     } catch (cause) {
@@ -153,63 +132,4 @@ class Pieces {
   #cancel(): void {
     this.reader.cancel().catch(() => {});
   }
-}
-
-async function unpack(chunks: AsyncIterable<Uint8Array>, ticket: Ticket, most: number): Promise<Body> {
-  const kept = new KeptPieces();
-  let failure: unknown = null;
-  const gunzip = createGunzip(), until = performance.now() + limits.turnMs;
-  // Some KiB can become many MiB, and unpacking them holds the event loop.
-  const rest = () => {
-    gunzip.pause();
-    giveWay().then(() => gunzip.resume());
-  };
-  const ended = new Promise<void>((resolve) => {
-    gunzip.on("end", resolve);
-    gunzip.on("close", resolve);
-    gunzip.on("error", (thrown: unknown) => {
-      failure ??= thrown;
-      resolve();
-    });
-  });
-  gunzip.on("data", (chunk: Uint8Array) => {
-    if (failure !== null) return;
-    try {
-      if (kept.bytes + chunk.length > most) throw tooLarge(most, " once unpacked");
-      ticket.hold(chunk.length);
-      // No Buffer, whose `slice` shares what others take for a copy.
-      kept.add(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
-      if (performance.now() >= until && isTurnOver()) rest();
-    } catch (thrown) {
-      failure = thrown;
-      gunzip.destroy();
-    }
-  });
-  try {
-    for await (const chunk of chunks) {
-      if (failure !== null) break;
-      await Promise.race([new Promise<void>((resolve) => gunzip.write(chunk, () => resolve())), ended]);
-    }
-    // Only a flush brings out what was unpacked of a stream that breaks off.
-    if (failure === null) {
-      await Promise.race([new Promise<void>((resolve) => gunzip.flush(constants.Z_SYNC_FLUSH, () => resolve())), ended]);
-      gunzip.end();
-      await ended;
-    }
-  } finally {
-    gunzip.destroy();
-  }
-  if (failure === null) return { bytes: kept.joined(), truncated: false };
-  if (failure instanceof GuardianError) throw failure;
-  if ((failure as { code?: string }).code === "Z_BUF_ERROR") return { bytes: kept.joined(), truncated: true };
-  throw new GuardianError("bad_request", `Cannot unpack the body: it is not gzip, or damaged (${reasonOf(failure)}); send it again`, {
-    cause: failure,
-  });
-}
-
-function tooLarge(most: number, how: string): GuardianError {
-  return new GuardianError(
-    "body_too_large",
-    `Cannot take this body: it has more than ${most} bytes${how}; send it in parts, or a file with the command "replay"`,
-  );
 }

@@ -6,6 +6,12 @@
 import { limits } from "../limits.ts";
 import type { Phase } from "./under_way.ts";
 
+/**
+ * Fewer bytes than this, once a connection has asked, need not be a request: HTTP/2 answers what it is told of an answer with frames of its own,
+ * and TLS has messages too. As a request they have until the connection has been idle for too long.
+ */
+const HEAD_BYTES = 256;
+
 /** Why a connection was cut. */
 export type CutReason = "slow_request" | "idle" | "unread_answer" | "too_many";
 
@@ -49,7 +55,8 @@ interface Connection {
   /** Since when no request of it is under way, and what had come from it by then. */
   waitsSince: number;
   receivedThen: number;
-  /** When the first bytes of its next request were seen. */
+  /** When the first bytes were seen that came since then, and when so many that they are its next request. */
+  bytesSince: number | null;
   headSince: number | null;
   taken: number;
   takenAt: number;
@@ -122,19 +129,23 @@ export class Connections {
       one.hasAsked = true;
       one.waitsSince = now;
       one.receivedThen = received;
-      one.headSince = null;
+      one.bytesSince = one.headSince = null;
       // Streams say something now and then; with HTTP/2 an answer that is not taken waits where no queue of the system shows it.
       return phase === "sending" && queued === 0 && now - one.takenAt >= most.answerSilentMs ? "unread_answer" : null;
     }
     if (!one.hasAsked) return now - one.waitsSince >= most.requestHeadMs ? "slow_request" : null;
-    if (received === one.receivedThen) return now - one.waitsSince >= most.connectionIdleMs ? "idle" : null;
+    const came = received - one.receivedThen, isIdle = now - one.waitsSince >= most.connectionIdleMs;
+    if (came === 0) return isIdle ? "idle" : null;
+    one.bytesSince ??= now;
+    // A request may have begun a moment ago.
+    if (came < HEAD_BYTES) return isIdle && now - one.bytesSince >= most.requestHeadMs ? "idle" : null;
     one.headSince ??= now;
     return now - one.headSince >= most.requestHeadMs ? "slow_request" : null;
   }
 }
 
 function connectionOf({ id, handle, received, taken }: Seen, peer: Peer, now: number): Connection {
-  const state = { hasAsked: taken > 0, waitsSince: now, receivedThen: received, headSince: null, taken, takenAt: now };
+  const state = { hasAsked: taken > 0, waitsSince: now, receivedThen: received, bytesSince: null, headSince: null, taken, takenAt: now };
   return { id, handle, peer, ...state, stall: null, phase: null, isCut: false, round: 0 };
 }
 

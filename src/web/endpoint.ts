@@ -9,7 +9,7 @@ import type { Need } from "../access/credential.ts";
 import { kindOf } from "../errors.ts";
 import { dataOfAnswer, dataOfRequest } from "./data_of.ts";
 import { pathOf, queryOf } from "./parameters.ts";
-import { exampleOf, PROBLEM_TYPE, type ProblemCode, problemSchema } from "./problem.ts";
+import { exampleOf, PROBLEM_TYPE, type ProblemCode, problemHeaders, problemSchema, rateHeaders } from "./problem.ts";
 import type { Service } from "./service.ts";
 
 /** One answer. schema: null for one without a body. */
@@ -87,8 +87,8 @@ export interface Endpoint {
   readonly handle: (c: Context, service: Service) => Response | Promise<Response>;
 }
 
-const anyRequest: readonly ProblemCode[] = ["invalid_parameter", "wrong_host", "rate_limited", "internal", "shutting_down"];
-const whereNeeded: readonly ProblemCode[] = ["unauthorized", "forbidden"];
+const anyRequest: readonly ProblemCode[] = ["invalid_parameter", "forbidden", "wrong_host", "rate_limited", "internal", "shutting_down"];
+const whereNeeded: readonly ProblemCode[] = ["unauthorized"];
 const nothing = z.object({});
 const LINK = {
   Link: { schema: { type: "string" as const }, description: 'The next page, as `<path>; rel="next"`; absent on the last one' },
@@ -107,6 +107,8 @@ export function endpoint<Query extends z.ZodObject = typeof nothing, Path extend
       ...(needs === "nothing" ? [] : whereNeeded),
       ...(method === "post" ? ["cross_site" as const] : []),
       ...definition.problems,
+      // Whoever reads a body can get tired of it.
+      ...(definition.problems.includes("body_too_large") ? ["request_timeout" as const] : []),
     ]),
   ];
   const answers = Object.fromEntries(
@@ -120,7 +122,7 @@ export function endpoint<Query extends z.ZodObject = typeof nothing, Path extend
     description,
     operationId: operationId(method, path),
     request: { query, params, headers, body },
-    responses: { ...answersIn(answers, ownAlways ? {} : dataOfAnswer), ...problemsIn(problems, answers) },
+    responses: { ...answersIn(answers, { ...ownAlways ? {} : dataOfAnswer, ...rateHeaders }), ...problemsIn(problems, answers) },
     security: securityOf(path, needs),
   };
   const handle = (c: Context, service: Service) =>
@@ -159,14 +161,15 @@ function answersIn(
         ]),
       );
       const told = Object.entries(Object.assign({}, also, ...some.map(({ headers }) => headers)) as Record<string, string>);
-      const headers = {
-        ...some.some(({ paged }) => paged) ? LINK : {},
-        ...Object.fromEntries(told.map(([name, description]) => [name, { schema: { type: "string" as const }, description }])),
-      };
+      const headers = { ...some.some(({ paged }) => paged) ? LINK : {}, ...headersIn(told) };
       const known = Object.keys(headers).length > 0 ? { headers } : {};
       return [status, { description: some.map(({ means }) => means).join(". "), ...known, content }];
     }),
   );
+}
+
+function headersIn(told: readonly (readonly [name: string, description: string])[]) {
+  return Object.fromEntries(told.map(([name, description]) => [name, { schema: { type: "string" as const }, description }]));
 }
 
 /** Problems of one status stand together, each with an example. */
@@ -179,7 +182,11 @@ function problemsIn(codes: readonly ProblemCode[], answers: Readonly<Record<numb
       const also = answers[status] === undefined ? {} : answersIn({ [status]: answers[status] })[status];
       const described = [...(answers[status] ?? []).map(({ means }) => means), ...some.map((code) => `\`${code}\`: ${kindOf(code).title}`)];
       const content = { ...(also as { content?: Record<string, never> }).content, ...problem };
-      return [status, { ...also, description: described.join(". "), content }];
+      const headers = {
+        ...(also as { headers?: Record<string, never> }).headers,
+        ...headersIn(Object.entries(problemHeaders[status] ?? {})),
+      };
+      return [status, { description: described.join(". "), ...Object.keys(headers).length > 0 ? { headers } : {}, content }];
     }),
   );
 }

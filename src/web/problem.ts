@@ -18,6 +18,7 @@ export const problemCodes = [
   "cross_site",
   "not_found",
   "method_not_allowed",
+  "request_timeout",
   "key_in_progress",
   "body_too_large",
   "unsupported_media_type",
@@ -70,6 +71,20 @@ function problemOf(code: ErrorCode, detail: string, requestId: string): Problem 
   return { type: `/redoc#${code}`, title, status, detail, code, instance: `urn:uuid:${requestId}` };
 }
 
+/** How whoever asks stands, on every answer to one for whom a limit holds. */
+export const rateHeaders: Readonly<Record<string, string>> = {
+  "RateLimit-Policy": "Where a limit holds: its name, how many requests `q` in how many seconds `w`",
+  "RateLimit": "Where a limit holds: its name, how many requests `r` are left, and after how many seconds `t` there is one more",
+};
+
+/** Headers that a problem of a status has besides, each with what it tells. */
+export const problemHeaders: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  [kindOf("unauthorized").status]: { "WWW-Authenticate": "How to show a token" },
+  [kindOf("unsupported_media_type").status]: { "Accept-Encoding": "How a body may be packed" },
+  [kindOf("rate_limited").status]: { "Retry-After": "Seconds after which to try again", ...rateHeaders },
+  [kindOf("storage_failing").status]: { "Retry-After": "Seconds after which to try again, where that is known" },
+};
+
 /** The answer to a request that failed; what only the operator may know goes to the log. */
 export function problemResponse(thrown: unknown, request: Request, logLine: LogLine): Response {
   const requestId = crypto.randomUUID();
@@ -81,9 +96,10 @@ export function problemResponse(thrown: unknown, request: Request, logLine: LogL
   const { status } = error.kind;
   const told = status !== 500;
   if (!told) {
-    const { pathname } = new URL(request.url);
+    // Without the query, which may have a page key in it.
+    const path = URL.canParse(request.url) ? new URL(request.url).pathname : null;
     const stack = thrown instanceof Error ? thrown.stack ?? null : null;
-    logLine("error", "request_failed", { request_id: requestId, method: request.method, path: pathname, reason: error.message, stack });
+    logLine("error", "request_failed", { request_id: requestId, method: request.method, path, reason: error.message, stack });
   }
   const code = told ? error.code : "internal";
   // What is damaged is for whoever asked to know: it says what to do.

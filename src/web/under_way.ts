@@ -31,11 +31,17 @@ export class UnderWay {
       const { hostname, port } = info.remoteAddr, peer = `${hostname}:${port}`;
       let requests = this.#peers.get(peer);
       if (requests === undefined) this.#peers.set(peer, requests = { answering: 0, sending: 0 });
-      return this.#counted(peer, requests, info, handler(request, info));
+      return this.#counted(peer, requests, info, () => handler(request, info));
     };
   }
 
-  async #counted(peer: string, requests: Requests, info: Deno.ServeHandlerInfo, answer: Response | Promise<Response>): Promise<Response> {
+  /** answer: may throw, as a handler may. */
+  async #counted(
+    peer: string,
+    requests: Requests,
+    info: Deno.ServeHandlerInfo,
+    answer: () => Response | Promise<Response>,
+  ): Promise<Response> {
     let phase: keyof Requests | null = "answering";
     requests.answering++;
     const ended = () => {
@@ -45,7 +51,7 @@ export class UnderWay {
     };
     info.completed.then(ended, ended);
     try {
-      return await answer;
+      return await answer();
     } finally {
       // Not when its connection was gone before it was answered.
       if (phase !== null) {

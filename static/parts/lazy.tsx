@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { ComponentType } from "preact";
-import { isSignedOut, sessionKnown } from "../shell/session.ts";
+import { endedBecause, isSignedOut, sessionKnown } from "../shell/session.ts";
 import { Notice } from "./notice.tsx";
 
 export type { ComponentType };
@@ -17,7 +17,12 @@ export function lazy(load: () => Promise<ComponentType>): ComponentType {
     const [Page, setPage] = useState<ComponentType | null>(() => loaded);
     const [failed, setFailed] = useState(false);
     useEffect(() => {
-      if (Page === null) fetched().then((component) => setPage(() => component), () => setFailed(true));
+      if (Page !== null) return;
+      sessionKnown().then(() => {
+        // The page to sign in comes in the place of this one; behind it waits only what was there before.
+        if (isSignedOut() && endedBecause.value === null) return;
+        return fetched().then((component) => setPage(() => component));
+      }).catch(() => setFailed(true));
     }, []);
     if (failed) {
       return <Notice kind="error" title="Cannot load this page">The server cannot be reached. Load the page again in a moment.</Notice>;

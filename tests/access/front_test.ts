@@ -8,7 +8,7 @@ import { makeApp } from "../../src/web/app.ts";
 import { type Lab, withLab } from "../web/lab.ts";
 
 const TOKEN = "a-token-for-the-tests-of-the-front-0123", SET = "https://admin.example", PAGE = "https://shop.example";
-const SETTINGS = { trustedProxies: [], corsOrigins: [SET], rateLimit: 0, rateLimitPage: 0, rateLimitStranger: 0 };
+const SETTINGS = { trustedProxies: [], corsOrigins: [SET] as string[], rateLimit: 0, rateLimitPage: 0, rateLimitStranger: 0 };
 const event = '{"session_id":1,"timestamp":"2014-04-07T10:00:00Z","item_id":2}';
 
 type Ask = (method: string, path: string, headers?: Record<string, string>, peer?: string) => Promise<Response>;
@@ -78,21 +78,34 @@ Deno.test("clients behind a trusted proxy are counted each for itself, and nobod
 
 Deno.test("a server on loopback without tokens limits nobody, and tells no limit", async () => {
   await withLab(async (lab) => {
-    const ask = behind(lab, frontWith({ rateLimit: 1, rateLimitPage: 1, rateLimitStranger: 1 }), {});
+    const ask = behind(lab, frontWith({ corsOrigins: [], rateLimit: 1, rateLimitPage: 1, rateLimitStranger: 1 }), {});
     assert.equal(await statusesOf(50, () => ask("POST", "/events")), "50x202");
     const { headers } = await ask("GET", "/health/live");
     assert.deepEqual([headers.get("ratelimit"), headers.get("ratelimit-policy")], [null, null]);
   });
 });
 
-Deno.test("a page of an origin that is set may post to an open server, and no other page", async () => {
+Deno.test("a page of an origin that is set brings a token, on loopback too, and no other page gets anywhere with it", async () => {
   await withLab(async (lab) => {
-    const ask = behind(lab, frontWith({}), {});
-    assert.equal((await ask("POST", "/events", { origin: SET, "sec-fetch-site": "cross-site" })).status, 202);
+    const ask = behind(lab, frontWith({}), { token: TOKEN }), from = (origin: string) => ({ origin, "sec-fetch-site": "cross-site" });
+    assert.equal((await ask("POST", "/events", from(SET))).status, 401);
+    assert.equal((await ask("GET", "/stats", from(SET))).status, 401);
+    const taken = await ask("POST", "/events", { ...from(SET), ...bearer });
+    assert.deepEqual([taken.status, taken.headers.get("access-control-allow-origin")], [202, SET]);
     for (const origin of [PAGE, "null", "https://admin.example.evil.example", `${SET}/`, "http://admin.example"]) {
+      assert.equal((await ask("POST", "/events", { ...from(origin), ...bearer })).headers.get("access-control-allow-origin"), null, origin);
+    }
+  });
+});
+
+Deno.test("an open server takes orders of no page of another site", async () => {
+  await withLab(async (lab) => {
+    const ask = behind(lab, frontWith({ corsOrigins: [] }), {});
+    for (const origin of [SET, PAGE, "null"]) {
       assert.equal((await ask("POST", "/events", { origin, "sec-fetch-site": "cross-site" })).status, 403, origin);
     }
     assert.equal((await ask("POST", "/events", { "sec-fetch-site": "cross-site" })).status, 403, "without an origin");
+    assert.equal((await ask("POST", "/events", { origin: "http://localhost", "sec-fetch-site": "same-origin" })).status, 202);
   });
 });
 

@@ -159,3 +159,28 @@ Deno.test("a limit of less than one a second still lets one in at a time", () =>
   clock.ms += 1;
   assert.equal(letIn(5, ask), 1);
 });
+
+Deno.test("wait that the headers tell is until there is one more, and the same as that of a refusal", async () => {
+  const clock = new HandClock(), rates = new RateLimits({ ...RATES, stranger: 0.3 }, clock), here = at("192.0.2.1");
+  const { signInsAtOnce, signInEveryS } = limits;
+  for (let left = signInsAtOnce - 1; left >= 0; left--) {
+    assert.equal(rates.admitSignIn(here).limit, `"sign-in";r=${left};t=${signInEveryS}`);
+  }
+  assert.equal(rates.admit(nobody, here)!.limit, '"address";r=0;t=4');
+  for (const ms of [0, 1000, 1500]) {
+    clock.ms += ms;
+    for (const ask of [() => rates.admitSignIn(here), () => rates.admit(nobody, here)]) {
+      let refused: unknown;
+      try {
+        ask();
+      } catch (thrown) {
+        refused = thrown;
+      }
+      const { headers, body } = problemResponse(refused, new Request("http://localhost/"), () => {});
+      await body?.cancel();
+      // Lists of structured fields: names are strings, and numbers whole.
+      assert.match(headers.get("ratelimit-policy")!, /^"[a-z-]+";q=\d{1,15};w=\d{1,15}$/);
+      assert.equal(/^"[a-z-]+";r=0;t=(\d{1,15})$/.exec(headers.get("ratelimit")!)?.[1], headers.get("retry-after"));
+    }
+  }
+});

@@ -5,6 +5,7 @@ import { Access, type AccessOptions, openAccess } from "../../src/access/access.
 import type { Scope } from "../../src/access/credential.ts";
 import { frontOf } from "../../src/access/front.ts";
 import { Sessions } from "../../src/access/sessions.ts";
+import { Tokens } from "../../src/access/tokens.ts";
 import { limits } from "../../src/limits.ts";
 import { makeApp } from "../../src/web/app.ts";
 import { TestClock } from "../support/clock.ts";
@@ -26,7 +27,8 @@ interface Doorway {
   get(path: string, ask?: Ask): Promise<Response>;
   /** From a page of the server itself, unless `headers` say otherwise. */
   post(path: string, ask?: Ask): Promise<Response>;
-  make(scopes: Scope[], origins?: string[]): Promise<{ text: string; prefix: string }>;
+  make(scopes: Scope[], origins?: string[], expiresAt?: number): Promise<{ text: string; prefix: string }>;
+  revoke(prefix: string): Promise<boolean>;
   /** Signs in, and returns what a browser then sends. */
   signIn(token: string): Promise<{ cookie: string; csrf: string }>;
 }
@@ -40,7 +42,7 @@ async function withDoorway(
 ): Promise<void> {
   await withLab(async (lab) => {
     const clock = new TestClock(), front = frontOf({ ...QUICK, ...settings }, { clock, strictTransport: false });
-    const access: Access = openAccess({ front, tokens: lab.guardian.tokens, ...given });
+    const tokens = await Tokens.open(lab.guardian.state, clock), access: Access = openAccess({ front, tokens, ...given });
     const sessions = access.sessions = await Sessions.open(lab.guardian.state, clock, access);
     const app = makeApp({ ...lab.service, access, sessions, front }, endpoints);
     const ask = (method: string, path: string, { body, cookie, headers = {}, from = "192.0.2.1" }: Ask) => {
@@ -56,10 +58,12 @@ async function withDoorway(
       clock,
       get: (path, rest = {}) => ask("GET", path, rest),
       post,
-      async make(scopes, origins) {
-        const { text, token } = await lab.guardian.tokens.create({ name: "anna", scopes, origins: origins ?? null, expiresAt: null });
+      async make(scopes, origins, expiresAt) {
+        const order = { name: "anna", scopes, origins: origins ?? null, expiresAt: expiresAt ?? null };
+        const { text, token } = await tokens.create(order);
         return { text, prefix: token.prefix };
       },
+      revoke: (prefix) => tokens.revoke(prefix),
       async signIn(token) {
         const response = await post("/session", { body: { token } }), { csrf } = await response.json() as CallerOut;
         assert.equal(response.status, 200);
@@ -102,14 +106,18 @@ Deno.test("GET /session says who asks, by every kind of credential", async () =>
 });
 
 Deno.test("signing in takes a token in force that may read, and nothing else, and tells no token again", async () => {
-  await withDoorway(async ({ post, make, lab }) => {
-    const revoked = await make(["admin"]), ingest = await make(["ingest"]), page = await make(["ingest"], ["https://shop.example"]);
-    await lab.guardian.tokens.revoke(revoked.prefix);
+  await withDoorway(async ({ post, make, revoke, lab, clock }) => {
+    const revoked = await make(["admin"]),
+      over = await make(["admin"], undefined, clock.now()),
+      ingest = await make(["ingest"]),
+      page = await make(["ingest"], ["https://shop.example"]);
+    await revoke(revoked.prefix);
     const right = [TOKEN, ` ${(await make(["read"])).text}\n`, (await make(["operate"])).text, (await make(["admin"])).text];
     const wrong: [token: unknown, status: number, code: string][] = [
       ["wrong-token-8d1c", 401, "unauthorized"],
       [TOKEN.slice(0, -1), 401, "unauthorized"],
       [revoked.text, 401, "unauthorized"],
+      [over.text, 401, "unauthorized"],
       [ingest.text, 403, "forbidden"],
       [page.text, 403, "forbidden"],
       ["", 400, "bad_request"],
@@ -215,10 +223,10 @@ Deno.test("signing in anew ends the session before it, and signing out ends this
 });
 
 Deno.test("session ends at once when its token is revoked", async () => {
-  await withDoorway(async ({ get, make, signIn, lab }) => {
+  await withDoorway(async ({ get, make, revoke, signIn }) => {
     const { text, prefix } = await make(["read"]), { cookie } = await signIn(text);
     assert.equal((await get("/stats", { cookie })).status, 200);
-    await lab.guardian.tokens.revoke(prefix);
+    await revoke(prefix);
     await assertProblem(await get("/stats", { cookie }), 401, "unauthorized");
     assert.equal((await who(await get("/session", { cookie }))).sign_in_needed, true);
   });
@@ -238,7 +246,7 @@ Deno.test("session of the settings' token ends when the settings name another on
 });
 
 Deno.test("live feed of a session ends within a second of it, and so does that of a revoked token", async () => {
-  await withDoorway(async ({ get, post, make, signIn, lab }) => {
+  await withDoorway(async ({ get, post, make, revoke, signIn, lab }) => {
     const { text, prefix } = await make(["read"]), bearer = { authorization: `Bearer ${text}` };
     const { cookie } = await signIn(TOKEN), other = await signIn(TOKEN);
     const { feed } = lab.service;
@@ -252,10 +260,75 @@ Deno.test("live feed of a session ends within a second of it, and so does that o
     await post("/session/end", { cookie });
     feed.tick();
     assert.deepEqual([feed.clients, (await readers[0].read()).done], [2, true]);
-    await lab.guardian.tokens.revoke(prefix);
+    await revoke(prefix);
     feed.tick();
     assert.deepEqual([feed.clients, (await readers[1].read()).done], [1, true]);
     await readers[2].cancel();
+  });
+});
+
+Deno.test("live feed ends within a second of the time until which its token or session is in force, and not before", async () => {
+  const { sessionIdleMs, sessionMaxMs } = limits, TOKEN_MS = 60_000;
+  const kinds: Record<string, (doorway: Doorway) => Promise<{ ask: Ask; leftMs: number }>> = {
+    "token": async ({ make, clock }) => {
+      const { text } = await make(["read"], undefined, clock.now() + TOKEN_MS);
+      return { ask: { headers: { authorization: `Bearer ${text}` } }, leftMs: TOKEN_MS };
+    },
+    "session of a token": async ({ make, signIn, clock }) => {
+      const { cookie } = await signIn((await make(["read"], undefined, clock.now() + TOKEN_MS)).text);
+      return { ask: { cookie }, leftMs: TOKEN_MS };
+    },
+    "session without a request": async ({ signIn }) => ({ ask: { cookie: (await signIn(TOKEN)).cookie }, leftMs: sessionIdleMs }),
+    "session that was always in use": async ({ get, signIn, clock }) => {
+      const { cookie } = await signIn(TOKEN), until = clock.now() + sessionMaxMs, stepMs = sessionIdleMs / 2;
+      for (; clock.now() + stepMs < until; clock.pass(stepMs)) assert.equal((await get("/session", { cookie })).status, 200);
+      return { ask: { cookie }, leftMs: until - clock.now() };
+    },
+  };
+  for (const [kind, begin] of Object.entries(kinds)) {
+    await withDoorway(async (doorway) => {
+      const { ask, leftMs } = await begin(doorway), { clock, get, lab: { service: { feed } } } = doorway;
+      const reader = (await get("/live?channels=run", ask)).body!.getReader();
+      await reader.read();
+      clock.pass(leftMs - 1);
+      feed.tick();
+      assert.equal(feed.clients, 1, kind);
+      clock.pass(1);
+      feed.tick();
+      assert.equal(feed.clients, 0, kind);
+      for (let part = await reader.read(); !part.done;) part = await reader.read();
+      await assertProblem(await get("/live?channels=run", ask), 401, "unauthorized");
+    });
+  }
+  tell("Live feeds that are over by time", { kinds: Object.keys(kinds).length, went_on: 0 });
+});
+
+Deno.test("cookie that was planted before signing in is not what somebody is signed in by", async () => {
+  await withDoorway(async ({ get, post }) => {
+    for (const planted of [`guardian=${"P".repeat(43)}`, `__Host-guardian=${"P".repeat(43)}`]) {
+      const response = await post("/session", { body: { token: TOKEN }, cookie: planted });
+      const own = response.headers.get("set-cookie")!.split(";")[0];
+      assert.ok(!own.includes("PPPP"), own);
+      await assertProblem(await get("/stats", { cookie: planted }), 401, "unauthorized");
+      assert.equal((await get("/stats", { cookie: own })).status, 200);
+    }
+  });
+});
+
+Deno.test("stranger in a browser is led to the page to sign in from the front door, and whoever else is there is told nothing", async () => {
+  const html = { accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
+  await withDoorway(async ({ get, make, signIn }) => {
+    const { cookie } = await signIn(TOKEN), ingest = { authorization: `Bearer ${(await make(["ingest"])).text}` };
+    for (const ask of [{}, { cookie }, { headers: ingest }]) {
+      const led = await get("/", { ...ask, headers: { ...("headers" in ask ? ask.headers : {}), ...html } });
+      assert.deepEqual([led.status, led.headers.get("location"), await led.text()], [302, "/dashboard", ""]);
+    }
+    for (const accept of ["", "application/json", "*/*"]) {
+      const headers = { accept };
+      await assertProblem(await get("/", { headers }), 401, "unauthorized");
+      assert.match(await (await get("/", { headers, cookie })).text(), /"version"/);
+    }
+    await assertProblem(await get("/", { headers: ingest }), 403, "forbidden");
   });
 });
 

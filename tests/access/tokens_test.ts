@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Access, openAccess } from "../../src/access/access.ts";
+import type { Credential } from "../../src/access/credential.ts";
 import { makeOwnerSecret, readOwnerSecret, removeOwnerSecret } from "../../src/access/owner.ts";
 import { type TokenOrder, Tokens } from "../../src/access/tokens.ts";
 import { paths } from "../../src/folder.ts";
@@ -245,6 +246,53 @@ Deno.test("page key appends from pages of its origins, and nothing else", async 
     await guardian.tokens.revoke(key.slice(4, 12));
     await assertProblem(await post(`?key=${key}`, { Origin: ORIGIN }), 401, "unauthorized");
   });
+});
+
+Deno.test("what is shown and is not valid is not made up for by anything else that is", () => {
+  const key = "cgp_abcdefgh_" + "k".repeat(43), session: Credential = { kind: "session", id: "s", scopes: ["admin"], csrf: "" };
+  const tokens = { verify: (text: string) => text === key ? { prefix: "abcdefgh", scopes: ["ingest"], origins: [ORIGIN] } : null };
+  const access = openAccess({
+    host: "0.0.0.0",
+    ownerSecret: OWNER,
+    tokens: tokens as unknown as Tokens,
+    sessions: { credentialOf: () => session, holds: () => true },
+  });
+  const kindOf = (headers: Record<string, string>, query = "") =>
+    access.credentialOf(new Request(`http://localhost/events${query}`, { method: "POST", headers })).kind;
+  assert.deepEqual([kindOf(bearer(OWNER)), kindOf({}, `?key=${key}`), kindOf({})], ["token", "page_key", "session"]);
+  const odd = [
+    `Basic ${btoa(`admin:${OWNER}`)}`,
+    `Bearer ${OWNER} x`,
+    `Bearer ${OWNER}, Bearer ${OWNER}`,
+    `Bearer x ${OWNER}`,
+    `Bearer${OWNER}`,
+    `Token ${OWNER}`,
+    "Bearer",
+    "Bearer ",
+    OWNER,
+    "",
+  ];
+  for (const authorization of odd) {
+    for (const query of ["", `?key=${key}`]) assert.equal(kindOf({ authorization }, query), "none", `${authorization} ${query}`);
+  }
+  for (const query of ["?key=", "?key=x", `?key=x&key=${key}`, `?k%65y=x`, `?key=${OWNER}`, "?x&key"]) {
+    assert.equal(kindOf({}, query), "none", query);
+  }
+});
+
+Deno.test("page key is held to the endpoint that answers, not to what the address of the request looks like", () => {
+  const visit = {
+    credential: { kind: "page_key", id: "k", origins: [ORIGIN] },
+    client: { host: "h", address: "", scheme: "http" },
+  } as const;
+  const access = openAccess({ host: "0.0.0.0", ownerSecret: OWNER });
+  const check = (url: string, path: string | null) =>
+    access.check(new Request(url, { method: "POST", headers: { Origin: ORIGIN } }), visit, { needs: "ingest", path });
+  check("http://h/events", "/events");
+  check("http://h/%65vents", "/events");
+  for (const path of ["/sources/{source}/end", "/sources/{source}/dead_letters", null]) {
+    assert.throws(() => check("http://h/events", path), { code: "forbidden" }, String(path));
+  }
 });
 
 Deno.test("tokens are made, listed and revoked over the API, and their text is told once", async () => {

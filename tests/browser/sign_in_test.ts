@@ -25,12 +25,16 @@ async function signIn(page: Page, token = TOKEN): Promise<void> {
   await button(page).click();
 }
 
-/** Paths of the API that a page asked for. */
+/** What only the pages of the dashboard load: each has a module of its own. */
+const MODULE_OF_PAGE = /\/(overview|anomalies|daily|funnel|items|live_shop|jobs)-\w+\.js$/;
+
+/** Paths of the API, and modules of single pages, that a page asked for. */
 function askedBy(page: Page): string[] {
   const asked: string[] = [];
   page.on("request", (request) => {
-    const { pathname } = new URL(request.url());
-    if (!pathname.startsWith("/dashboard")) asked.push(`${request.method()} ${pathname}`);
+    const { pathname } = new URL(request.url()), module = MODULE_OF_PAGE.exec(pathname)?.[1];
+    if (module !== undefined) asked.push(module);
+    else if (!pathname.startsWith("/dashboard")) asked.push(`${request.method()} ${pathname}`);
   });
   return asked;
 }
@@ -79,6 +83,34 @@ test("who is not signed in sees the page to sign in and asks for nothing else; a
   assert.ok(!kept.includes(TOKEN) && !kept.includes(cookies[0].value), "neither token nor session is within reach of scripts");
   await page.reload();
   await heading(page, "Anomalies");
+});
+
+test("page asks for nothing before it is known who is there, however long that takes", async ({ open }) => {
+  let asked: string[] = [], goOn = () => {};
+  const held = new Promise<void>((resolve) => goOn = resolve);
+  const opening = open("/dashboard/anomalies", {
+    ...REFUSED,
+    prepare: async (page) => {
+      asked = askedBy(page);
+      await page.route("**/session", async (route) => {
+        await held;
+        await route.continue();
+      });
+    },
+  });
+  const page = await opening;
+  // The frame says by now that it loads, and whatever it would ask for, it has asked for.
+  await heading(page, "Anomalies");
+  await page.evaluate("new Promise((done) => requestIdleCallback(() => setTimeout(done, 500)))");
+  assert.deepEqual(asked, ["GET /session"]);
+  goOn();
+  await heading(page, "Sign in");
+  await page.waitForLoadState("networkidle");
+  assert.deepEqual(asked, ["GET /session"]);
+  await signIn(page);
+  await heading(page, "Anomalies");
+  await settled(page);
+  assert.ok(asked.includes("anomalies") && asked.includes("GET /anomalies"), "asked for as soon as somebody is there");
 });
 
 test("orders bring the CSRF token, and the live feed comes to whoever is signed in", async ({ open, feed, guardian }) => {

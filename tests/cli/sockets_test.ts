@@ -43,6 +43,53 @@ Deno.test({
 });
 
 Deno.test({
+  name: "sockets name the clients of the server as its requests do, over IPv4 and IPv6 on one address, by HTTP and by HTTPS",
+  ignore,
+  fn: async () => {
+    const sockets = Sockets.open(),
+      fileOf = (name: string) => Deno.readTextFile(new URL(`../access/certificates/${name}`, import.meta.url));
+    const tls = { cert: await fileOf("localhost.crt"), key: await fileOf("localhost.key") };
+    for (const options of [{}, tls]) {
+      const named: string[] = [], seen: string[] = [];
+      let port = 0;
+      await using server = Deno.serve({ hostname: "::", port: 0, onListen: () => {}, ...options }, (_, { remoteAddr }) => {
+        named.push(`${remoteAddr.hostname}:${remoteAddr.port}`);
+        seen.push(...lookAt(sockets, port).map(({ name }) => name));
+        return new Response();
+      });
+      port = server.addr.port;
+      for (const host of ["127.0.0.1", "[::1]"]) {
+        using one = Deno.createHttpClient({ caCerts: [tls.cert], poolMaxIdlePerHost: 0 });
+        // The certificate names no IPv6 address.
+        if (options === tls && host === "[::1]") continue;
+        await (await fetch(`${options === tls ? "https" : "http"}://${host}:${port}/`, { client: one })).body?.cancel();
+      }
+      assert.equal(named.length, options === tls ? 1 : 2);
+      for (const name of named) assert.ok(seen.includes(name), `${name} is among ${seen}`);
+    }
+    sockets.close();
+  },
+});
+
+Deno.test({
+  name: "sockets leave no file open when they cannot be looked at",
+  ignore,
+  fn: () => {
+    const sockets = Sockets.open(), before = sockets.lowestFree(), { listen } = Deno;
+    Deno.listen = () => {
+      throw new Error("no port is free");
+    };
+    try {
+      for (let times = 0; times < 5; times++) assert.throws(() => Sockets.open(), /no port is free/);
+    } finally {
+      Deno.listen = listen;
+    }
+    assert.equal(sockets.lowestFree(), before);
+    sockets.close();
+  },
+});
+
+Deno.test({
   name: "sockets tell how much of an answer is not taken, and cut the connection that is meant alone",
   ignore,
   fn: async () => {

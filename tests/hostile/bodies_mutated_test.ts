@@ -22,7 +22,7 @@ const bodies = Number(Deno.env.get("GUARDIAN_TEST_HOSTILE_BODIES") ?? 5000);
 const STORED = 50;
 const DAY_MS = 24 * 3_600_000;
 const RSS_GROWTH_MAX = 512 * 2 ** 20;
-const encoder = new TextEncoder(), decoder = new TextDecoder();
+const encoder = new TextEncoder(), decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const neighbour = (session: string) => encoder.encode(`{"session_id":"${session}","timestamp":"2014-04-07T10:51:09.277Z","item_id":7}`);
 
 const random = seededRandom("mutated bodies");
@@ -73,6 +73,8 @@ const tokens = [
   ...["\ufeff", "//", "NaN", "'", "\r\n", "\n", " ", "}", "]", ",", ":", '"', "\\", "é", "\u2028", '"constructor":', '"session_id":1,'],
 ];
 
+const MARK = encoder.encode("\ufeff");
+
 /** Ways to change bytes a little. */
 const mutations: Record<string, (bytes: Uint8Array) => Uint8Array> = {
   bit: (bytes) => {
@@ -88,6 +90,7 @@ const mutations: Record<string, (bytes: Uint8Array) => Uint8Array> = {
       cut(any(valid), (from, to, other) => other.slice(from, to)),
       bytes.subarray(below(bytes.length)),
     ),
+  mark: (bytes) => joined(MARK, bytes),
   truncation: (bytes) => bytes.slice(0, 1 + below(bytes.length)),
   insertion: (bytes) => {
     const at = below(bytes.length + 1);
@@ -161,7 +164,10 @@ function bodyOf(form: Form, middle: Uint8Array, latest: number): { bytes: Uint8A
     };
   }
   if (form === "alone") {
-    return { bytes: middle, verdicts: middle.includes(10) || /^\s*\[/.test(decoder.decode(middle)) ? null : verdicts() };
+    // A byte order mark is nothing of a body that it opens, and no JSON anywhere else.
+    const unmarked = MARK.every((byte, at) => middle[at] === byte) ? middle.subarray(MARK.length) : middle;
+    const isOneLine = !middle.includes(10) && !/^\s*\[/.test(decoder.decode(middle)), verdict = verdictOf(unmarked, latest);
+    return { bytes: middle, verdicts: isOneLine ? [verdict].filter((one) => one !== null) : null };
   }
   const bytes = joined(a, newline, middle, newline, b);
   if (form === "lines") return { bytes, verdicts: verdicts() };
@@ -191,12 +197,16 @@ Deno.test("mutated bodies get in line by line, or are told with their reasons", 
       const answer = await response.json();
       if (i % STORED === 0) {
         const stored = await (await post(body, headers as Record<string, string>)).json();
-        assert.deepEqual([stored.status, stored.code, stored.rejected, stored.errors], [
-          answer.status,
-          answer.code,
-          answer.rejected,
-          answer.errors,
-        ], told);
+        assert.deepEqual(
+          untimed([stored.status, stored.code, stored.rejected, stored.errors]),
+          untimed([
+            answer.status,
+            answer.code,
+            answer.rejected,
+            answer.errors,
+          ]),
+          told,
+        );
         assert.equal((stored.accepted ?? 0) + (stored.duplicates ?? 0), answer.accepted ?? 0, told);
         sum.storedAccepted += stored.accepted ?? 0;
         sum.storedRefused += stored.rejected ?? 0;
@@ -235,6 +245,11 @@ Deno.test("mutated bodies get in line by line, or are told with their reasons", 
     codes: Object.keys(codeCount).length,
   });
 });
+
+/** As JSON, but for the latest time that was taken, which moves on between two requests. */
+function untimed(answered: unknown[]): string {
+  return JSON.stringify(answered).replace(/later than \d{4}-[^;]+;/g, "later than then;");
+}
 
 function checkTaken(
   { accepted, rejected, errors }: { accepted: number; rejected: number; errors: Reject[] },

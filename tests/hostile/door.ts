@@ -4,11 +4,12 @@
 
 import { openDays } from "../../jobs/mod.ts";
 import { endpoints } from "../../routes/mod.ts";
-import { Access, type SessionSource } from "../../src/access/access.ts";
-import type { Credential } from "../../src/access/credential.ts";
+import { Access } from "../../src/access/access.ts";
 import { closedFront, type Front } from "../../src/access/front.ts";
-import { systemClock } from "../../src/clock.ts";
+import { Sessions } from "../../src/access/sessions.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { Guardian } from "../../src/guardian.ts";
+import { limits } from "../../src/limits.ts";
 import { logLineTo } from "../../src/log_line.ts";
 import { makeApp } from "../../src/web/app.ts";
 import type { Endpoint } from "../../src/web/endpoint.ts";
@@ -26,6 +27,19 @@ export interface Answer {
   readonly body: string;
 }
 
+/** What a browser keeps of a session, and what the page shows with its orders. */
+export interface SignedIn {
+  readonly cookie: string;
+  readonly csrf: string;
+}
+
+/** A session's life before now. */
+export interface Past {
+  readonly ageMs: number;
+  /** Whether it was used all that time, which alone would keep it. */
+  readonly isBusy: boolean;
+}
+
 export interface Door {
   readonly guardian: Guardian;
   readonly port: number;
@@ -33,7 +47,8 @@ export interface Door {
   readonly lines: string[];
   /** Holds the data folder and the canary, and nothing else. */
   readonly around: string;
-  readonly sessions: Map<string, Credential & { kind: "session" }>;
+  /** Signs in with the token of an id. Returns null where there is none in force. */
+  signIn(token: string, past?: Past): Promise<SignedIn | null>;
   /** Sends a request as it is given, its head in Latin-1. */
   raw(head: string, body?: string): Promise<Answer>;
   /** The same, of a method, a target and header lines; with what HTTP asks for. */
@@ -58,7 +73,6 @@ export async function withDoor(
   const lines: string[] = [], logLine = logLineTo((line) => lines.push(line), "debug");
   const guardian = await Guardian.open({ data: `${around}/data`, clock: systemClock, logLine, partitions: 1 });
   const days = openDays(guardian, { timezone: "UTC", runAt: "03:00", currency: "EUR" });
-  const sessions: Door["sessions"] = new Map();
   let stop = async () => {};
   try {
     guardian.start();
@@ -69,10 +83,12 @@ export async function withDoor(
       allowedHosts: [],
       front,
       tokens,
-      sessions: cookies(sessions),
+      sessions: null,
       ownerSecret: null,
     };
-    const service = makeService({ guardian, days, clock: systemClock, logLine, access: new Access(given), front, futureMs: 86_400_000 });
+    const access = new Access(given), clock = new EarlierClock();
+    const sessions = access.sessions = await Sessions.open(guardian.state, clock, access);
+    const service = makeService({ guardian, days, clock: systemClock, logLine, access, sessions, front, futureMs: 86_400_000 });
     const app = makeApp(service, [...endpoints, ...also]);
     const handler = (request: Request, info: Deno.ServeHandlerInfo) => app.fetch(request, info);
     const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handler as Deno.ServeHandler);
@@ -86,7 +102,8 @@ export async function withDoor(
       const host = headers.some((line) => /^host:/i.test(line)) ? [] : [`Host: 127.0.0.1:${port}`];
       return raw([`${method} ${target} HTTP/1.1`, ...host, "Connection: close", ...length, ...headers, "", ""].join("\r\n"), body);
     };
-    await work({ guardian, port, lines, around, sessions, raw, ask });
+    const signIn: Door["signIn"] = (token, past) => signInAt(sessions, clock, token, `127.0.0.1:${port}`, past);
+    await work({ guardian, port, lines, around, signIn, raw, ask });
   } finally {
     await stop();
     await days.close();
@@ -95,12 +112,35 @@ export async function withDoor(
   }
 }
 
-/** Who shows the cookie `hand=ID` is who that id stands for. */
-function cookies(sessions: Door["sessions"]): SessionSource {
-  return {
-    credentialOf: (request) => sessions.get(/\bhand=(\w+)/.exec(request.headers.get("cookie") ?? "")?.[1] ?? "") ?? null,
-    holds: () => true,
-  };
+/** The time, or what it was. */
+class EarlierClock implements Clock {
+  ageMs = 0;
+  now(): number {
+    return systemClock.now() - this.ageMs;
+  }
+  monotonic(): number {
+    return systemClock.monotonic();
+  }
+}
+
+/** Signs in as long ago as `past` says. Those that are over are to be made last, the oldest at the end: the next one to begin clears them away. */
+async function signInAt(
+  sessions: Sessions,
+  clock: EarlierClock,
+  token: string,
+  host: string,
+  { ageMs, isBusy }: Past = { ageMs: 0, isBusy: false },
+): Promise<SignedIn | null> {
+  try {
+    clock.ageMs = ageMs;
+    const begun = await sessions.begin(token, { scheme: "http", host });
+    if (begun === null) return null;
+    const cookie = begun.cookie.split(";")[0], request = new Request(`http://${host}/`, { headers: { cookie } });
+    for (; isBusy && clock.ageMs > 0; clock.ageMs -= limits.sessionIdleMs / 2) sessions.credentialOf(request);
+    return { cookie, csrf: begun.credential.csrf };
+  } finally {
+    clock.ageMs = 0;
+  }
 }
 
 async function exchange(port: number, head: string, body: string): Promise<Answer> {

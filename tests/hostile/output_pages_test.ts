@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import { endpoints } from "../../routes/mod.ts";
+import { DASHBOARD_PATH, dashboardPages } from "../../src/dashboard/pages.ts";
 import { retold } from "../browser/answers.ts";
 import { labTests } from "../browser/lab.ts";
 import { drawn, pagePaths, saidBy, settled, tableOf } from "../browser/reading.ts";
@@ -110,10 +112,20 @@ test("a page shows hostile texts as they are when they are what a job or a reque
   }
 });
 
+/** Pages beside the dashboard's: the API's description. */
+const otherPages = ["/docs", "/redoc"];
+
+Deno.test("every page that the table of routes has is looked at with hostile texts on it", () => {
+  const withPages = endpoints.filter(({ answers }) => Object.values(answers).flat().some(({ mediaType }) => mediaType === "text/html"));
+  const looked = withPages.map(({ path }) => path).sort();
+  assert.deepEqual(looked, [DASHBOARD_PATH, `${DASHBOARD_PATH}/{page}`, ...otherPages].sort());
+  assert.deepEqual(pagePaths, [DASHBOARD_PATH, ...dashboardPages.map((name) => `${DASHBOARD_PATH}/${name}`)]);
+});
+
 test("pages of the API's description and raw answers run nothing when a browser opens them", async ({ browser, url }) => {
   const page = await browser.newPage(), did = watched(page, url);
   try {
-    for (const path of ["/docs", "/redoc", "/"]) {
+    for (const path of [...otherPages, "/"]) {
       await page.goto(`${url}${path}#${encodeURIComponent(markup[0])}`);
       await nothingRan(page, did, path);
     }

@@ -5,7 +5,9 @@
 import assert from "node:assert/strict";
 import { parse } from "csv-parse/sync";
 import { csvOf } from "../../static/shell/csv.ts";
+import { endpoints } from "../../routes/mod.ts";
 import { csvLine } from "../../src/web/csv.ts";
+import { describe } from "../../src/web/openapi.ts";
 import { exportTables } from "../../src/web/table_export.ts";
 import { tell } from "../support/proof.ts";
 import { type Lab, withLab } from "../web/lab.ts";
@@ -78,7 +80,9 @@ Deno.test("every export holds what was sent and no formula when ids, categories 
   await withLab(async (lab) => {
     await send(lab);
     let cells = 0, files = 0;
+    const readAs = new Set<string>();
     const read = async (path: string) => {
+      readAs.add(path.replace(/^\/export\/\w+/, "/export/{table}"));
       const response = await lab.fetch(path);
       assert.equal(response.status, 200, path);
       files++;
@@ -124,10 +128,26 @@ Deno.test("every export holds what was sent and no formula when ids, categories 
     assert.deepEqual(ids.filter((id) => !plain.includes(id)), []);
     const letters = (await (await read("/dead_letters?format=ndjson")).text()).trimEnd().split("\n").map((line) => JSON.parse(line).raw);
     for (const text of texts) assert.ok(letters.some((raw: string) => JSON.parse(raw).timestamp === text), JSON.stringify(text));
-    await read("/anomalies?format=ndjson");
+    const flagged = (await (await read("/anomalies?format=ndjson")).text()).trimEnd().split("\n").map((line) =>
+      JSON.parse(line).session_id
+    );
+    assert.deepEqual(ids.filter((id) => !flagged.includes(id)), []);
+    for (const path of ["/anomalies", "/dead_letters", "/blocklist"]) JSON.parse(await (await read(`${path}?format=json`)).text());
+    assert.deepEqual([...readAs].sort(), formatsOfRoutes().sort(), "each format of each route is read");
     tell("formulas in files", { formulas: formulas.length, markup: markup.length, files, cells, cells_that_are_formulas: 0 });
   });
 });
+
+/** Each path that gives out files, with each format that it has: `/export/{table}?format=csv`. */
+function formatsOfRoutes(): string[] {
+  const { paths = {} } = describe(endpoints);
+  return Object.entries(paths).flatMap(([path, item]) => {
+    const parameters = (item.get?.parameters ?? []) as { name: string; schema: { enum?: string[] } }[];
+    return parameters.filter(({ name }) => name === "format").flatMap(({ schema }) =>
+      schema.enum!.map((format) => `${path}?format=${format}`)
+    );
+  });
+}
 
 Deno.test("no answer of the API is a page when paths, parameters and bodies are hostile", async () => {
   await withLab(async (lab) => {

@@ -1,9 +1,11 @@
 // Every regular expression of the product, found by parsing its source, so that a new one cannot be forgotten. Those that are made at run
-// time are heard of when they are made: the constructor tells, for as long as `heard` listens. Knows nothing of what makes one slow.
+// time are heard of when they are made: the constructor tells, for as long as `heard` listens. Those of formats, such as a date, that schemas
+// ask of texts are asked of the schemas. Knows nothing of what makes one slow.
 
 import { parse } from "@babel/parser";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { z } from "@hono/zod-openapi";
 
 /** The folder of the project. */
 export const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -18,10 +20,11 @@ export interface Regex {
   readonly at: string;
 }
 
-/** What the source says: its regular expressions, and the places at which others are made at run time. */
+/** What the source says: its regular expressions, those of formats of schemas, and the places at which others are made at run time. */
 export interface Found {
   readonly files: number;
   readonly literals: Regex[];
+  readonly formats: Regex[];
   readonly made: string[];
 }
 
@@ -33,7 +36,7 @@ interface SyntaxNode {
 
 /** Parses the sources; the built dashboard is not among them. */
 export function regexesOfSource(): Found {
-  const found = { files: 0, literals: [] as Regex[], made: [] as string[] };
+  const found = { files: 0, literals: [] as Regex[], formats: [] as Regex[], made: [] as string[] };
   for (const path of SOURCES.flatMap((name) => [...sourceFiles(`${root}${name}`)])) {
     found.files++;
     const name = relative(root, path);
@@ -44,6 +47,8 @@ export function regexesOfSource(): Found {
       if (node.type === "RegExpLiteral") found.literals.push({ source: node.pattern as string, flags: node.flags as string, at });
       const callee = node.callee as SyntaxNode | undefined;
       if (callee?.type === "Identifier" && callee.name === "RegExp") found.made.push(at);
+      const format = callee === undefined ? null : formatOf(wayFrom(callee));
+      if (format !== null) found.formats.push({ source: format.source, flags: format.flags, at });
       for (const part in node) if (part !== "loc") look(node[part] as SyntaxNode);
     };
     look(syntaxOf(path) as unknown as SyntaxNode);
@@ -51,12 +56,33 @@ export function regexesOfSource(): Found {
   return found;
 }
 
+/** The names of `a.b.c`; none where it is no such thing. */
+function wayFrom(node: SyntaxNode): string[] {
+  if (node.type === "Identifier") return [node.name as string];
+  if (node.type !== "MemberExpression") return [];
+  const before = wayFrom(node.object as SyntaxNode);
+  return before.length === 0 ? [] : [...before, (node.property as SyntaxNode).name as string];
+}
+
+/** What a schema such as `z.iso.date()` asks of a text. */
+function formatOf([first, ...names]: string[]): RegExp | null {
+  if (first !== "z") return null;
+  const make = names.reduce<unknown>((within, name) => (within as Record<string, unknown> | undefined)?.[name], z);
+  try {
+    const pattern = (make as () => { _zod: { def: { pattern?: unknown } } })()._zod.def.pattern;
+    return pattern instanceof RegExp ? pattern : null;
+  } catch {
+    return null; // It is made of others, which are found where they are.
+  }
+}
+
 function syntaxOf(path: string) {
   const plugins: ("typescript" | "jsx")[] = path.endsWith("x") ? ["typescript", "jsx"] : ["typescript"];
   return parse(Deno.readTextFileSync(path), { sourceType: "module", plugins }).program;
 }
 
-function* sourceFiles(path: string): Generator<string> {
+/** The sources of a folder, or one file. */
+export function* sourceFiles(path: string): Generator<string> {
   if (Deno.statSync(path).isFile) return yield path;
   for (const { name, isDirectory } of Deno.readDirSync(path)) {
     if (isDirectory ? name !== "dist" : /\.[jt]sx?$/.test(name)) yield* sourceFiles(`${path}/${name}`);

@@ -33,6 +33,8 @@ export const here: Readonly<Record<string, readonly string[]>> = {
     "bodyStallMs",
     "bodyReadMs",
     "bodyMakesWayMs",
+    "unpackedAtOnceMax",
+    "unpackedAheadBytes",
     "requestsInFlightMax",
     "requestBytesInFlightMax",
     "turnMs",

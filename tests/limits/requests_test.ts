@@ -8,19 +8,25 @@ import { giveWay, isTurnOver, standBack } from "../../src/turn.ts";
 import { Admission } from "../../src/web/admission.ts";
 import { type BodyLimits, readBody } from "../../src/web/body.ts";
 import { makeWay, watched } from "../../src/web/slow_bodies.ts";
+import { unpacked } from "../../src/web/unpacking.ts";
 import { Product } from "../time/product.ts";
 
 const T0 = Date.UTC(2014, 3, 7, 10);
 const EDGES = [-1, 0, 1];
 
 interface Hands {
-  /** What `performance.now` says. */
+  /** What `performance.now` says, from the start of the work on. */
   now: number;
   /** How often it was asked. */
   asked: number;
   /** The timer that looks after bodies fires. */
   look(): void;
+  /** Time passes until `now`, with all the looks that it brings: without them it would be a standstill of the process. */
+  pass(now: number): void;
 }
+
+/** Between two looks at bodies, ms. */
+const LOOK_MS = 250;
 
 /** The look at all bodies, which a timer takes from time to time; here it is taken by hand as well. */
 let lookAtBodies = () => {};
@@ -30,14 +36,26 @@ globalThis.setInterval = ((work: () => void, ms: number) => {
   return setTimer(work, ms);
 }) as typeof setInterval;
 
+/** Where the clock of the next work begins: it never goes back. */
+let base = Math.ceil(performance.now());
+
 /** Runs `work` with a clock of the machine that it sets itself. */
 async function byHand(work: (hands: Hands) => Promise<void> | void): Promise<void> {
-  const hands: Hands = { now: 0, asked: 0, look: () => lookAtBodies() }, now = performance.now;
-  performance.now = () => (hands.asked++, hands.now);
+  const now = performance.now,
+    hands: Hands = {
+      now: 0,
+      asked: 0,
+      look: () => lookAtBodies(),
+      pass(until) {
+        for (; hands.now < until; hands.look()) hands.now = Math.min(until, hands.now + LOOK_MS);
+      },
+    };
+  performance.now = () => (hands.asked++, base + hands.now);
   try {
     await work(hands);
   } finally {
     performance.now = now;
+    base += hands.now + 1;
   }
 }
 
@@ -89,14 +107,13 @@ async function bodyAt(pieceAt: number, lookAt: number): Promise<string | null> {
     using ticket = new Admission().enter();
     const read = codeOf(readBody(post(body), ticket));
     for (let turns = 0; turns < 5; turns++) await turn();
-    for (hands.now = Math.min(pieceAt, 10_000);; hands.now = Math.min(pieceAt, hands.now + 10_000)) {
+    for (hands.pass(Math.min(pieceAt, 10_000));; hands.pass(Math.min(pieceAt, hands.now + 10_000))) {
       piece();
       for (let turns = 0; turns < 5; turns++) await turn();
       hands.look();
       if (hands.now === pieceAt) break;
     }
-    hands.now = lookAt;
-    hands.look();
+    hands.pass(lookAt);
     for (let turns = 0; turns < 5; turns++) await turn();
     try {
       end();
@@ -129,15 +146,79 @@ Deno.test("the oldest body makes way for others when it has taken bodyMakesWayMs
       await byHand(async (hands) => {
         const gaveUp: string[] = [];
         const oldest = watched(1e9, 1e9, () => gaveUp.push("oldest"));
-        hands.now = 1;
+        hands.pass(1);
         const next = watched(1e9, 1e9, () => gaveUp.push("next"));
-        hands.now = limits.bodyMakesWayMs + by;
+        hands.pass(limits.bodyMakesWayMs + by);
         assert.equal(await codeOf(crowd), what === "neither" ? null : "overloaded");
         assert.deepEqual(gaveUp, by < 0 ? [] : ["oldest"], `${what} ${by}`);
         oldest.end();
         next.end();
       });
     }
+  }
+});
+
+Deno.test("a body is not given up for a standstill of the process, nor for the time that its piece took here", async () => {
+  const { bodyStallMs } = limits;
+  for (const by of EDGES) {
+    await byHand((hands) => {
+      const gaveUp: string[] = [], body = watched(bodyStallMs, 1e9, () => gaveUp.push("it"));
+      hands.now += 3_600_000;
+      hands.look();
+      makeWay();
+      assert.deepEqual(gaveUp, []);
+      body.piece();
+      hands.pass(hands.now + 10 * bodyStallMs);
+      makeWay();
+      assert.deepEqual(gaveUp, [], "a piece that came is worked on, which is no client's fault");
+      body.expects();
+      hands.pass(hands.now + bodyStallMs + by);
+      assert.deepEqual(gaveUp, by < 0 ? [] : ["it"], `${by}`);
+      body.end();
+    });
+  }
+});
+
+Deno.test("unpackedAtOnceMax bodies are unpacked beyond unpackedAheadBytes at one time, and those that wait go on in order", async () => {
+  const { unpackedAheadBytes, unpackedAtOnceMax, bodyDecodedBytesMax } = limits;
+  const gzip = (bytes: number) => new Uint8Array(gzipSync(new Uint8Array(bytes)));
+  for (const by of EDGES) {
+    const asked: string[] = [], ended: string[] = [], open = new Set<string>();
+    let most = 0;
+    const unpack = async (name: string, bytes: number) => {
+      let held = 0;
+      const ticket = {
+        hold(more: number) {
+          if (held <= unpackedAheadBytes && held + more > unpackedAheadBytes) asked.push(name);
+          // The first chunk beyond is there before its place is.
+          else if (held > unpackedAheadBytes) most = Math.max(most, open.add(name).size);
+          held += more;
+        },
+        [Symbol.dispose]: () => {},
+      };
+      assert.equal((await unpacked(gzip(bytes), ticket, bodyDecodedBytesMax)).bytes.length, bytes);
+      open.delete(name);
+      ended.push(name);
+    };
+    const larges = Array.from({ length: unpackedAtOnceMax + 2 }, (_, i) => unpack(`large ${i}`, 32 * unpackedAheadBytes));
+    while (asked.length < larges.length) await turn();
+    await Promise.all([...larges, unpack("one", unpackedAheadBytes + by)]);
+    assert.equal(most, unpackedAtOnceMax);
+    assert.equal(asked.includes("one"), by > 0, `${by}`);
+    if (by <= 0) assert.notEqual(ended.at(-1), "one", `${by}: it does not wait for those that do`);
+    assert.deepEqual(ended.filter((name) => asked.includes(name)), asked, "in order");
+  }
+});
+
+Deno.test("a body that fails while it is unpacked gives its place to the next one", async () => {
+  const { unpackedAheadBytes } = limits, packed = new Uint8Array(gzipSync(new Uint8Array(4 * unpackedAheadBytes)));
+  const damaged = packed.slice();
+  damaged[damaged.length - 6] ^= 255;
+  for (let turns = 0; turns < 3; turns++) {
+    using ticket = new Admission().enter();
+    const bombs = [1, 2, 3].map(() => codeOf(unpacked(packed, ticket, 2 * unpackedAheadBytes)));
+    const codes = await Promise.all([...bombs, codeOf(unpacked(damaged, ticket, 1e9)), codeOf(unpacked(packed, ticket, 1e9))]);
+    assert.deepEqual(codes, ["body_too_large", "body_too_large", "body_too_large", "bad_request", null]);
   }
 });
 

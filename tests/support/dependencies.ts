@@ -137,6 +137,14 @@ async function licenseOf(name: string, version: string): Promise<string | null> 
   }
 }
 
+/** The Python packages that CI makes requests with, each as it is asked for; throws where one has no single version. */
+export function pythonPackages(): string[] {
+  const lines = Deno.readTextFileSync(`${root}tests/hostile/fuzz_requirements.txt`).split("\n").filter((line) => /^[^#]/.test(line));
+  const loose = lines.find((line) => !/^[\w.-]+==\d[\w.]*$/.test(line));
+  if (loose !== undefined) throw new Error(`Cannot pin "${loose}": it names no single version`);
+  return lines;
+}
+
 /** The page's text. */
 export function pageOf({ packages }: Dependencies): string {
   const rows = (some: readonly Package[], last: (one: Package) => string) =>
@@ -162,6 +170,15 @@ What is for tests alone is not in the executable, and neither is it loaded by th
 ## What those bring
 
 ${tableOf(["package", "version", "licence", "brought by"], rows(others, whence))}
+
+## What CI uses besides
+
+${
+    wrapped(
+      `The fuzz of the API is made by Schemathesis (MIT), a program in Python: ${pythonPackages().length} packages, each at one version, in
+      \`tests/hostile/fuzz_requirements.txt\`. No part of the product knows of them, and nothing of them is passed on.`,
+    )
+  }
 
 ## Known vulnerabilities
 

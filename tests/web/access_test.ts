@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Access, type AccessOptions, openAccess, requireWayIn } from "../../src/access/access.ts";
 import { TrustedProxies } from "../../src/access/client.ts";
+import { Cors } from "../../src/access/cors.ts";
 import type { Credential, Need } from "../../src/access/credential.ts";
 import { closedFront } from "../../src/access/front.ts";
 import { isLoopback } from "../../src/access/hosts.ts";
@@ -24,7 +25,7 @@ function codeOf(work: () => void): string {
 
 function fate(init: RequestInit & { url?: string }, access: Access = openAccess(), needs: Need = "read"): string {
   const request = new Request(init.url ?? "http://localhost/x", init);
-  return codeOf(() => access.check(request, access.enter(request, undefined), needs));
+  return codeOf(() => access.check(request, access.enter(request, undefined), { needs, path: "/x" }));
 }
 
 const guarded = openAccess({ host: "0.0.0.0", token: TOKEN });
@@ -43,6 +44,7 @@ Deno.test("server that others could reach does not start without a way in, and s
     ["elsewhere", { host: "0.0.0.0" }, false],
     ["loopback with a host", { allowedHosts: ["guardian.example"] }, false],
     ["loopback with a proxy", { front: proxies }, false],
+    ["loopback with an origin", { front: { ...closedFront, cors: new Cors(["https://shop.example"]) } }, false],
     ["elsewhere with a token", { host: "0.0.0.0", token: TOKEN }, true],
   ];
   for (const [what, given, starts] of ways) {

@@ -45,10 +45,38 @@ Deno.test("a request that begins when its connection is nearly idle for too long
   see(0, 1, { taken: 50 });
   see(1, 1);
   const begins = connectionIdleMs + 1_000_000;
-  assert.equal(see(connectionIdleMs - 1, 1), null);
-  assert.equal(see(begins, 1, { received: 10 }), null);
-  assert.equal(see(begins + requestHeadMs - 1, 1, { received: 20 }), null);
-  assert.equal(see(begins + requestHeadMs, 1, { received: 21 }), "slow_request");
+  for (const [bytes, reason] of [[10, "idle"], [1000, "slow_request"]] as const) {
+    see(begins, bytes, { taken: 50 });
+    const idle = begins + connectionIdleMs;
+    assert.equal(see(idle - 1, bytes), null);
+    assert.equal(see(idle, bytes, { received: bytes }), null);
+    assert.equal(see(idle + requestHeadMs - 1, bytes, { received: bytes + 10 }), null);
+    assert.equal(see(idle + requestHeadMs, bytes, { received: bytes + 11 }), reason);
+  }
+});
+
+Deno.test("a connection that has asked and sends a few bytes, as HTTP/2 does of itself, is kept as long as an idle one, and a head is not", () => {
+  const { connectionIdleMs, requestHeadMs } = limits;
+  for (const more of [-1, 0, 1]) {
+    const { see } = lab();
+    see(0, 1, { received: 100, taken: 50 });
+    assert.equal(see(1, 1, { received: 100 + 256 + more }), null);
+    assert.equal(see(requestHeadMs, 1), null);
+    assert.equal(see(requestHeadMs + 1, 1), more < 0 ? null : "slow_request", `${more}`);
+    assert.equal(see(connectionIdleMs - 1, 1), null);
+    assert.equal(see(connectionIdleMs, 1), more < 0 ? "idle" : null, `${more}: each goes once`);
+  }
+});
+
+Deno.test("a next request that comes byte by byte is cut, however it spreads them", () => {
+  const { connectionIdleMs, requestHeadMs } = limits;
+  for (const bytesPerS of [1, 2, 3, 5, 100, 10_000]) {
+    const { see } = lab();
+    see(0, 1, { received: 100, taken: 50 });
+    let now = 0, reason = null;
+    while (reason === null && now < 1e6) reason = see(now += 1000, 1, { received: 100 + bytesPerS * now / 1000 });
+    assert.ok(reason !== null && now <= connectionIdleMs + requestHeadMs, `${bytesPerS} bytes a second: ${reason} after ${now} ms`);
+  }
 });
 
 Deno.test("a request that is answered holds its connection for as long as it takes", () => {
@@ -137,6 +165,20 @@ Deno.test("a connection that is gone is forgotten, and what is cut is no longer 
   assert.equal(connections.open, 1, "one is cut");
   endRound();
   assert.equal(connections.open, 0, "the other was not there");
+});
+
+Deno.test("a request whose handler throws is not under way for ever", async () => {
+  const underWay = new UnderWay(),
+    failure = new Error("it is broken"),
+    info = {
+      remoteAddr: { transport: "tcp", hostname: "10.0.0.1", port: 1 },
+      completed: Promise.resolve(),
+    } as const;
+  const handler = underWay.counting(() => {
+    throw failure;
+  });
+  await assert.rejects(async () => await handler(new Request("http://localhost/"), info), failure);
+  assert.deepEqual([underWay.size, underWay.phaseOf("10.0.0.1:1")], [0, null]);
 });
 
 /** A call of a handler that counts, and what tells that its answer is sent. */

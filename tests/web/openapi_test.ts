@@ -53,6 +53,49 @@ Deno.test("OpenAPI describes every operation, parameter, answer and problem", ()
   }
 });
 
+Deno.test("OpenAPI tells who is let in, and what an answer says of tokens and limits", () => {
+  for (const { method, path, needs } of endpoints) {
+    const { security, responses } = document.paths[path][method] as {
+      security: Record<string, string[]>[];
+      responses: Record<string, { headers?: Json }>;
+    };
+    const where = `${method} ${path}`, headersOf = (status: string) => Object.keys(responses[status].headers ?? {});
+    const named = security.flatMap((some) => Object.values(some).flat());
+    assert.deepEqual([...new Set(named)], needs === "nothing" ? [] : [needs], where);
+    for (const name of ["RateLimit", "RateLimit-Policy", "Retry-After"]) assert.ok(headersOf("429").includes(name), `${where} ${name}`);
+    if (needs !== "nothing") assert.deepEqual([headersOf("401"), "403" in responses], [["WWW-Authenticate"], true], where);
+    assert.equal("408" in responses, "413" in responses, `${where} reads a body, and may have to wait for it`);
+    const taken = Object.keys(responses).filter((status) => status < "400" && status !== "304");
+    for (const status of taken) assert.ok(headersOf(status).includes("RateLimit"), `${where} ${status}`);
+  }
+});
+
+Deno.test("OpenAPI says of each order that it has no other members, as they are refused", () => {
+  const orders = endpoints.filter(({ method, path }) => method === "post" && path !== "/events").flatMap(({ path }) => {
+    const { requestBody } = document.paths[path].post as { requestBody?: { content: Record<string, { schema: Json }> } };
+    const schema = requestBody?.content["application/json"].schema;
+    if (schema === undefined) return [];
+    const name = String(schema.$ref ?? "").split("/").at(-1)!, schemas = document.components.schemas as Record<string, Json>;
+    assert.equal((schemas[name] ?? schema).additionalProperties, false, path);
+    return [path];
+  });
+  assert.ok(orders.length >= 7, orders.join());
+});
+
+Deno.test("a body that OpenAPI requires is missed where it is not sent, also on a server that asks for nothing", async () => {
+  const missed: string[] = [];
+  await withLab(async ({ fetch }) => {
+    for (const { path, config } of endpoints) {
+      if (config.request?.body?.required !== true) continue;
+      const asked = path.replace("{source}", "a".repeat(64)).replace(/\{[^{}]+\}/g, "summary");
+      const response = await fetch(asked, { method: "POST" });
+      assert.equal(response.status, 400, `${path}: ${await response.text()}`);
+      missed.push(path);
+    }
+  });
+  assert.ok(missed.includes("/session") && missed.includes("/events"), missed.join());
+});
+
 Deno.test("OpenAPI refers to what is there", () => {
   for (const [path, { $ref }] of objectsIn(document)) {
     if (typeof $ref !== "string") continue;
@@ -77,6 +120,7 @@ Deno.test("answers are as their schemas say", async () => {
     await lab.guardian.intake.checkpoint();
     const bodies: Record<string, string> = {
       "/tokens": JSON.stringify({ name: "new", scopes: ["ingest"] }),
+      "/session": JSON.stringify({ token: "any" }),
       "/events": JSON.stringify([...clicks(1, 2), {}]),
       "/jobs/{job}/runs": JSON.stringify({ date: "2014-04-07" }),
       "/sessions/{session_id}/feedback": JSON.stringify({ verdict: "bot" }),
