@@ -174,11 +174,6 @@ export const limits = {
   idleMs: 15_000,
   /** Sessions in one 30 s pane of one partition and lane. Beyond: those with the fewest clicks are forgotten, and counted as `evicted`. */
   paneSessionsMax: 262_144,
-  /**
-   * Sessions in all open panes of one partition and lane together: time stamps spread over the hours to come keep thousands of panes open.
-   * Beyond: those with the fewest clicks are forgotten in each, and counted as `evicted`.
-   */
-  laneSessionsMax: 1_048_576,
   /** Open 30 s panes of one partition and lane; only hostile time stamps need more. Beyond: the event is counted as `evicted`. */
   panesMax: 4096,
   /** Sessions of one pane whose single clicks are followed one by one. Beyond: counted as `evicted`. */

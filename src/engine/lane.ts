@@ -39,16 +39,13 @@ export class Lane {
   /** Panes that have closed, for reuse with their tables, and the bytes of those. */
   readonly #pool: Pane[] = [];
   #poolBytes = 0;
-  /** Sessions of all panes since they were last counted, with those that have left since: never fewer than there are. */
-  #sessionsNoted = 0;
-  /** Sessions forgotten because a pane or all of them were full, and clicks not counted because there were too many panes. */
+  /** Sessions forgotten because a pane was full, and clicks not counted because there were too many panes. */
   evicted = 0;
 
   constructor(
     readonly name: string,
     private readonly report: WindowReport,
     private readonly paneSessionsMax: number = limits.paneSessionsMax,
-    private readonly laneSessionsMax: number = limits.laneSessionsMax,
   ) {}
 
   get watermark(): number {
@@ -150,7 +147,6 @@ export class Lane {
     const part = time - pane.start < PART_MS ? 0 : time - pane.start < 2 * PART_MS ? 1 : 2;
     const seen = pane.click(session, item, part);
     if (seen === KNOWN_SESSION) return false;
-    if (seen === NEW_SESSION && ++this.#sessionsNoted > this.laneSessionsMax) this.#makeRoom();
     if (seen !== NEW_SESSION) this.#follow(pane, seen, item, part, time, this.#firstOffset + row);
     if (pane.full) this.evicted += pane.forget();
     return seen === NEW_SESSION;
@@ -160,22 +156,6 @@ export class Lane {
   codes(each: (code: number) => void): void {
     for (const pane of this.#panes.values()) pane.codes(each);
     for (const window of this.#followed) window.codes(each);
-  }
-
-  /**
-   * Counts the sessions of all panes, and where they are too many, forgets those with the fewest clicks until half of what is allowed is left,
-   * those with a followed window never.
-   */
-  #makeRoom(): void {
-    const before = this.sessions, goal = this.laneSessionsMax / 2;
-    let left = this.#sessionsNoted = before;
-    if (before <= this.laneSessionsMax) return;
-    for (let least = 2; left > goal && least <= FOLLOW_LONG; least = Math.ceil(least * 1.25)) {
-      for (const pane of this.#panes.values()) pane.forgetBelow(least);
-      left = this.sessions;
-    }
-    this.evicted += before - left;
-    this.#sessionsNoted = left;
   }
 
   #follow(pane: Pane, hot: HotSession, item: number, part: number, time: number, offset: number): void {

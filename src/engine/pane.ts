@@ -26,7 +26,6 @@ const ONE_CLICK = 1 << CLICKS_SHIFT;
 const PLACE_MASK = ONE_CLICK - 1;
 const ALL_NOTED = NOTED_CLICKS_MAX << CLICKS_SHIFT;
 const SLOTS_AT_FIRST = 256;
-const SHIFT_AT_FIRST = 24;
 /** Length of a table that is taken to lie in the processor's cache. */
 const CACHED_SLOTS = STRIDE * 16_384;
 // A click in the log: item, then the place of the session's click before in bits 2 and on, and the part in bits 0 and 1.
@@ -72,7 +71,7 @@ export class Pane {
   /** Hot sessions whose long windows are followed. */
   busy: HotSession[] = [];
   #slots: Int32Array = new Int32Array(STRIDE * SLOTS_AT_FIRST);
-  #shift = SHIFT_AT_FIRST;
+  #shift = 24;
   #used = 0;
   #clicks: Int32Array = new Int32Array(CLICK_WORDS * CLICKS_AT_FIRST);
   /** Where the next click goes in the log, counted in words. */
@@ -178,13 +177,6 @@ export class Pane {
     return before - this.#used;
   }
 
-  /** Forgets the sessions with fewer than `least` clicks, those with a followed window never. Its tables become as small as what is left. */
-  forgetBelow(least: number): void {
-    if (this.#used === 0) return;
-    this.#shift = SHIFT_AT_FIRST;
-    this.#keep(least, STRIDE * SLOTS_AT_FIRST, CLICK_WORDS * CLICKS_AT_FIRST);
-  }
-
   /** Calls back with every session and item code that the pane holds. */
   codes(each: (code: number) => void): void {
     const slots = this.#slots, clicks = this.#clicks;
@@ -250,10 +242,10 @@ export class Pane {
   }
 
   /** Forgets all sessions with fewer than `least` clicks, but for those with a followed window, and the clicks of all that are gone. */
-  #keep(least: number, slotsLength = this.#slots.length, clicksLength = this.#clicks.length): void {
+  #keep(least: number): void {
     const slots = this.#slots, clicks = this.#clicks, hot = this.hot;
-    this.#slots = new Int32Array(slotsLength).fill(EMPTY);
-    this.#clicks = new Int32Array(clicksLength);
+    this.#slots = new Int32Array(slots.length).fill(EMPTY);
+    this.#clicks = new Int32Array(clicks.length);
     this.#used = 0;
     this.#end = 0;
     this.hot = [];

@@ -7,8 +7,6 @@ import assert from "node:assert/strict";
 import { Connection, eventsRequest, getRequest } from "../../bench/load.ts";
 import { paths } from "../../src/folder.ts";
 import { allParts, Duck, readManifest, selectParts } from "../../src/lake/mod.ts";
-import { Lane } from "../../src/engine/lane.ts";
-import type { EventBatch } from "../../src/event/batch.ts";
 import { limits } from "../../src/limits.ts";
 import { sealedKv } from "../../src/store/sealed.ts";
 import { serve, type Server } from "../support/process.ts";
@@ -169,27 +167,4 @@ Deno.test({
       await Deno.remove(data, { recursive: true });
     }
   },
-});
-
-Deno.test("a lane forgets the sessions with the fewest clicks when those of all its panes are one more than it may have", () => {
-  const sessionsMax = 400, panes = 40, start = Date.UTC(2014, 3, 7);
-  for (const more of [-1, 0, 1]) {
-    const reported: number[] = [];
-    const lane = new Lane("live", (_status, window) => reported.push(window.session), 262_144, sessionsMax);
-    const times: number[] = [], sessions: number[] = [];
-    const click = (session: number, time: number) => (sessions.push(session), times.push(time));
-    // Two sessions on their way to a limit, then one click each of others in panes that stay open, then the rest of the two.
-    for (const session of [7, 8]) for (let n = 0; n < 20; n++) click(session, start);
-    for (let n = 0; n < sessionsMax - 2 + more; n++) click(1_000 + n, start + (n % panes) * 30_000);
-    const flooded = sessions.length;
-    for (const session of [7, 8]) for (let n = 0; n < 30; n++) click(session, start);
-    lane.begin({ eventTime: Float64Array.from(times), firstOffset: 0 } as EventBatch, start);
-    sessions.forEach((session, row) => {
-      lane.click(row, session, session % 3);
-      if (row !== flooded - 1) return;
-      assert.equal(lane.evicted, more === 1 ? sessionsMax - 1 : 0, `${more}`);
-      assert.equal(lane.sessions, more === 1 ? 2 : sessionsMax + more);
-    });
-    assert.deepEqual(reported, [7, 8], "what clicks on is found all the same");
-  }
 });
