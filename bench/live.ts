@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { ColumnBuilder, type EventBatch, LIVE, pendingBatch } from "../src/event/batch.ts";
 import { ABSENT } from "../src/event/code.ts";
+import { atOnce } from "../src/pieces.ts";
 import { topProducts, totals } from "../src/live/summary.ts";
 import { LiveWindow } from "../src/live/window.ts";
 import { type Clicks, makeClicks } from "./clicks.ts";
@@ -56,8 +57,8 @@ export async function benchLive(events: number, sessions: number): Promise<Figur
     for (const batch of batches) window.add(batch);
   });
   for (const traffic of ["all", "humans"] as const) {
-    const { clicks: counted, sessions, avg_session_duration_s } = totals(window)[traffic];
-    const top = topProducts(window, traffic).map((product) => product.clicks);
+    const { clicks: counted, sessions, avg_session_duration_s } = atOnce(totals(window))[traffic];
+    const top = atOnce(topProducts(window, traffic)).map((product) => product.clicks);
     assert.deepEqual({ clicks: counted, sessions, avg_session_duration_s, top }, recount(clicks, window.start, traffic === "humans"));
   }
   return figures;

@@ -141,5 +141,5 @@ export const liveFigures = endpoint({
   }),
   answers: { 200: { means: "The figures, counted at most once a second", schema: liveFiguresSchema, example: figuresExample } },
   problems: [],
-  handle: ({ c, service, query: { traffic = "all" } }) => c.json(service.guardian.shop.figures(traffic)),
+  handle: async ({ c, service, query: { traffic = "all" } }) => c.json(await service.guardian.shop.figures(traffic)),
 });

@@ -174,6 +174,11 @@ export const limits = {
   idleMs: 15_000,
   /** Sessions in one 30 s pane of one partition and lane. Beyond: those with the fewest clicks are forgotten, and counted as `evicted`. */
   paneSessionsMax: 262_144,
+  /**
+   * Sessions in such a pane where it begins more than five minutes after the clicks in it arrive, by their time stamps: thousands of panes may
+   * be open for hours. Beyond: as with paneSessionsMax.
+   */
+  paneAheadSessionsMax: 128,
   /** Open 30 s panes of one partition and lane; only hostile time stamps need more. Beyond: the event is counted as `evicted`. */
   panesMax: 4096,
   /** Sessions of one pane whose single clicks are followed one by one. Beyond: counted as `evicted`. */
@@ -181,7 +186,7 @@ export const limits = {
   /** Bytes of tables of closed panes that one lane keeps for those to come. More: they are made anew. */
   paneReuseBytesMax: 16 * MIB,
   /** Words (ids that are not small integers) that the engine of one partition knows; unused ones are dropped beyond. */
-  engineWordsMax: 1_048_576,
+  engineWordsMax: 262_144,
   /** Lanes with open windows in one partition. Beyond: a new replay is refused. */
   lanesMax: 64,
   /** Quiet time after which an open replay lane's clicks are kept beside the log, so that they do not hold all of it, ms. */
@@ -345,7 +350,7 @@ export const limits = {
   livePerSecondEventsMax: 125_000,
   liveBurstEventsMax: 250_000,
   /** Cells of what a session did with an item in 10 seconds, 32 bytes each; sessions and items take as much at most. More: a shorter window. */
-  liveCellsMax: 1_000_000,
+  liveCellsMax: 524_288,
   /** Ids that are no small integers; beyond, those that the window does not hold are dropped. */
   liveWordsMax: 262_144,
   /** Anomalies by which sessions are flagged in live figures. More: the oldest are forgotten, and their sessions count as people. */

@@ -5,6 +5,7 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { limits } from "./limits.ts";
+import type { InPieces } from "./pieces.ts";
 
 /** Turns of the loop after which work that nobody waits for goes on: a request needs about as many from its first byte to its answer. */
 const TURNS_BACK = 8;
@@ -31,6 +32,15 @@ export async function standBack(): Promise<void> {
   const until = performance.now() + limits.standBackMs;
   for (let turn = 0; turn < TURNS_BACK && performance.now() < until; turn++) await nextTurn();
   await giveWay();
+}
+
+/** Does work in pieces, and gives way between them as often as it has to. */
+export async function inTurns<T>(work: InPieces<T>, way: () => Promise<void> = giveWay): Promise<T> {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+    if (isTurnOver()) await way();
+  }
 }
 
 function goOn(): void {

@@ -56,6 +56,7 @@ const suites: readonly Suite[] = [
     paths: ["output", "output_pages", "secrets", "duckdb", "duckdb_locks", "regex", "dependencies"].map((one) => `hostile/${one}_test.ts`),
     doses: { GUARDIAN_TEST_OUTPUT: ["all", "all"], GUARDIAN_TEST_REGEXES: ["all", "all"] },
   },
+  { name: "hostile ids", paths: ["hostile/ids_test.ts"], doses: { GUARDIAN_TEST_HOSTILE_IDS: [2_000_000, 10_000_000] } },
   {
     name: "hostile clients",
     paths: ["hostile/sockets_test.ts", "hostile/standstill_test.ts"],

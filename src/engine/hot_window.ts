@@ -15,6 +15,8 @@ const EVIDENCE_NUMBERS = CLICK_NUMBERS * limits.evidenceMax;
 export class HotWindow {
   state: WindowState = "quiet";
   clicks = 0;
+  /** Nobody adds to it any more, and it has nothing to tell. */
+  isDropped = false;
   /** Event time of the click that tipped it, ms. */
   tippedAt = 0;
   readonly end: number;

@@ -4,6 +4,7 @@
 import { botLike, highFrequency, holds, type WindowRule } from "../detect/rules.ts";
 import type { EventBatch } from "../event/batch.ts";
 import { limits } from "../limits.ts";
+import type { InPieces } from "../pieces.ts";
 import { assert } from "../assert.ts";
 import { HotWindow } from "./hot_window.ts";
 import { ItemSet } from "./item_set.ts";
@@ -13,10 +14,23 @@ import { type HotSession, KNOWN_SESSION, NEW_SESSION, NOTED_CLICKS_MAX, Pane, PA
 const FOLLOW_SHORT = highFrequency.clicksMin / 2;
 /** Clicks in one pane from which its long windows are followed: two panes with fewer stay 40 clicks below the limit. */
 const FOLLOW_LONG = 30;
+/** A pane that begins so much later than its clicks arrive has little room, ms. */
+const AHEAD_MS = 5 * 60_000;
+/** None begins later than this, ms: so there are never too many, whichever of them have closed. */
+const AHEAD_MOST_MS = (limits.panesMax - 64) * PANE_MS;
+/** Both panes beside have no more busy sessions than so many times what they may have of hot ones: others are followed no more. */
+const FOLLOWED_ONLY = 4;
 assert(NOTED_CLICKS_MAX < Math.min(FOLLOW_SHORT, FOLLOW_LONG), "a session that is merely noted has no window worth following");
 
 /** What a lane reports of a window at an offset. `session` and items are the engine's codes, as signed integers. */
 export type WindowReport = (status: "provisional" | "confirmed" | "retracted", window: HotWindow, offset: number) => void;
+
+/** Limits of one lane. */
+export interface LaneMost {
+  readonly paneSessionsMax: number;
+  readonly paneHotSessionsMax: number;
+  readonly paneAheadSessionsMax: number;
+}
 
 export class Lane {
   /** Largest event time seen, ms; -Infinity before the first. */
@@ -45,7 +59,7 @@ export class Lane {
   constructor(
     readonly name: string,
     private readonly report: WindowReport,
-    private readonly paneSessionsMax: number = limits.paneSessionsMax,
+    private readonly most: LaneMost = limits,
   ) {}
 
   get watermark(): number {
@@ -148,14 +162,48 @@ export class Lane {
     const seen = pane.click(session, item, part);
     if (seen === KNOWN_SESSION) return false;
     if (seen !== NEW_SESSION) this.#follow(pane, seen, item, part, time, this.#firstOffset + row);
-    if (pane.full) this.evicted += pane.forget();
+    // By the arrival, which is in the log: the same clicks are forgotten when it is read again.
+    const most = pane.start > this.#mostTime + AHEAD_MS ? this.most.paneAheadSessionsMax : this.most.paneSessionsMax;
+    if (pane.isFull(most)) this.#forget(pane, most);
     return seen === NEW_SESSION;
   }
 
   /** Calls back with every code that an open window holds. */
-  codes(each: (code: number) => void): void {
-    for (const pane of this.#panes.values()) pane.codes(each);
+  *codes(each: (code: number) => void): InPieces<void> {
+    for (const pane of this.#panes.values()) {
+      pane.codes(each);
+      yield;
+    }
     for (const window of this.#followed) window.codes(each);
+  }
+
+  #forget(pane: Pane, sessionsMax: number): void {
+    const beside = [this.#panes.get(pane.start - PANE_MS), this.#panes.get(pane.start + PANE_MS)] as const;
+    let dropped = false;
+    this.evicted += pane.forget(sessionsMax, (hot) => {
+      dropped = true;
+      return this.#leave(hot, ...beside);
+    });
+    if (!dropped) return;
+    this.#followed = this.#followed.filter(({ isDropped }) => !isDropped);
+    for (const other of beside) if (other !== undefined && other.followedOnly > FOLLOWED_ONLY * this.most.paneHotSessionsMax) other.purge();
+  }
+
+  /** Follows a session no more for its clicks in a pane. Returns whether it is followed there still for its clicks in the panes beside. */
+  #leave(hot: HotSession, before: Pane | undefined, after: Pane | undefined): boolean {
+    for (const window of hot.short) if (window !== null && window.state !== "provisional") window.isDropped = true;
+    const earlier = before?.hotOf(hot.session) ?? null, later = after?.hotOf(hot.session) ?? null;
+    if (hot.earlier !== null && !earlier?.busy) {
+      if (earlier !== null) earlier.own = null;
+      hot.earlier.isDropped = hot.earlier.state !== "provisional";
+      hot.earlier = null;
+    }
+    if (hot.own !== null && !later?.busy) {
+      if (later !== null) later.earlier = null;
+      hot.own.isDropped = hot.own.state !== "provisional";
+      hot.own = null;
+    }
+    return hot.isLinked;
   }
 
   #follow(pane: Pane, hot: HotSession, item: number, part: number, time: number, offset: number): void {
@@ -231,9 +279,9 @@ export class Lane {
   }
 
   #openPane(start: number, offset: number): Pane | null {
-    if (this.#panes.size >= limits.panesMax) return null;
+    if (this.#panes.size >= limits.panesMax || start > this.#mostTime + AHEAD_MOST_MS) return null;
     const pane = this.#pooled() ?? new Pane();
-    pane.reset(start, offset, this.paneSessionsMax);
+    pane.reset(start, offset, this.most.paneHotSessionsMax);
     this.#panes.set(start, pane);
     for (const hot of this.#panes.get(start - PANE_MS)?.busy ?? []) this.#linkNeighbour(pane, hot, start - PANE_MS);
     for (const hot of this.#panes.get(start + PANE_MS)?.busy ?? []) this.#linkNeighbour(pane, hot, start);

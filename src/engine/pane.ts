@@ -25,6 +25,10 @@ const CLICKS_SHIFT = 26;
 const ONE_CLICK = 1 << CLICKS_SHIFT;
 const PLACE_MASK = ONE_CLICK - 1;
 const ALL_NOTED = NOTED_CLICKS_MAX << CLICKS_SHIFT;
+/** With so many clicks of its own in a pane a session is not forgotten: enough for any rule, together with as many beside. */
+const HEAVY_CLICKS = 50;
+/** Clicks beyond which it makes no difference, when sessions are to be forgotten, how many there are. */
+const COUNTED_CLICKS = 1024;
 const SLOTS_AT_FIRST = 256;
 /** Length of a table that is taken to lie in the processor's cache. */
 const CACHED_SLOTS = STRIDE * 16_384;
@@ -40,7 +44,11 @@ export class HotSession {
   clicks = 0;
   readonly partClicks = [0, 0, 0];
   /** Different items of each part. */
-  readonly partItems = [new ItemSet(limits.uniqueItemsMax), new ItemSet(limits.uniqueItemsMax), new ItemSet(limits.uniqueItemsMax)];
+  readonly partItems: ItemSet[] = [
+    new ItemSet(limits.uniqueItemsMax),
+    new ItemSet(limits.uniqueItemsMax),
+    new ItemSet(limits.uniqueItemsMax),
+  ];
   /** The short windows that are followed, by part. */
   readonly short: (HotWindow | null)[] = [null, null, null];
   /** The long windows that are followed: the one that began a pane earlier, and the one that begins here. */
@@ -48,12 +56,25 @@ export class HotSession {
   own: HotWindow | null = null;
   /** Whether its own clicks made its long windows worth following, here and in the panes beside. */
   busy = false;
+  /** Whether it has clicked so often here that it is not forgotten. */
+  heavy = false;
 
   constructor(readonly session: number) {}
 
-  /** Whether a window of it is followed, so that it must not be forgotten. */
-  get kept(): boolean {
-    return this.busy || this.earlier !== null || this.own !== null || this.short.some((window) => window !== null);
+  /** Whether a window follows it here because of its clicks in a pane beside. */
+  get isLinked(): boolean {
+    return this.earlier !== null || this.own !== null;
+  }
+
+  /** As if it had never clicked here. */
+  clear(): void {
+    this.clicks = 0;
+    this.busy = false;
+    for (let part = 0; part < PARTS; part++) {
+      this.partClicks[part] = 0;
+      this.partItems[part] = new ItemSet(limits.uniqueItemsMax);
+      this.short[part] = null;
+    }
   }
 
   add(part: number, item: number): void {
@@ -72,19 +93,28 @@ export class Pane {
   busy: HotSession[] = [];
   #slots: Int32Array = new Int32Array(STRIDE * SLOTS_AT_FIRST);
   #shift = 24;
+  /** Slots in use: sessions that clicked here, and those that are followed because of their clicks in the panes beside. */
   #used = 0;
+  #hotMax: number = limits.paneHotSessionsMax;
+  /**
+   * Sessions that clicked here and are not heavy, those of them that are HotSessions by their own clicks, and heavy ones. By these alone it is
+   * decided what is forgotten: they depend on the clicks in this pane, where what is followed depends on windows, which may have closed when
+   * the log is read again.
+   */
+  #light = 0;
+  #lightHot = 0;
+  #heavy = 0;
   #clicks: Int32Array = new Int32Array(CLICK_WORDS * CLICKS_AT_FIRST);
   /** Where the next click goes in the log, counted in words. */
   #end = 0;
-  #sessionsMax: number = limits.paneSessionsMax;
   /** Of no use but that it is kept, so that what `foresee` does is done. */
   #foreseen = 0;
 
-  /** Makes the pane one for another time, with nothing in it; its tables are kept, so that it need not grow again. */
-  reset(start: number, firstOffset: number, sessionsMax: number): void {
+  /** Makes the pane one for another time, with nothing in it; its tables are kept, so that it need not grow again. hotMax: its hot sessions. */
+  reset(start: number, firstOffset: number, hotMax: number = limits.paneHotSessionsMax): void {
     this.start = start;
     this.firstOffset = firstOffset;
-    this.#sessionsMax = sessionsMax;
+    this.#hotMax = hotMax;
     this.hot = [];
     this.busy = [];
     if (this.#slots.length > STRIDE * SLOTS_AT_FIRST && this.#used * STRIDE * SPARSE < this.#slots.length) {
@@ -92,7 +122,11 @@ export class Pane {
       this.#shift++;
       this.#clicks = new Int32Array(Math.max(CLICK_WORDS * CLICKS_AT_FIRST, this.#clicks.length / 2));
     }
-    this.#used = 0;
+    this.#used =
+      this.#light =
+      this.#lightHot =
+      this.#heavy =
+        0;
     this.#end = 0;
     this.#slots.fill(EMPTY);
   }
@@ -105,7 +139,7 @@ export class Pane {
 
   /** Sessions with a click in this pane. */
   get sessions(): number {
-    return this.#used;
+    return this.#light + this.#heavy;
   }
 
   /** Bytes of its tables. */
@@ -130,7 +164,19 @@ export class Pane {
     }
     const hot = state < 0 ? this.hot[state - HOT] : this.#promote(at);
     hot.add(part, item);
+    if (hot.clicks <= HEAVY_CLICKS && !hot.heavy) this.#countClick(hot);
     return hot;
+  }
+
+  #countClick(hot: HotSession): void {
+    if (hot.clicks === 1) this.#light++;
+    else if (hot.clicks === NOTED_CLICKS_MAX + 1) this.#lightHot++;
+    else if (hot.clicks === HEAVY_CLICKS && this.#heavy < this.#hotMax) {
+      hot.heavy = true;
+      this.#light--;
+      this.#lightHot--;
+      this.#heavy++;
+    }
   }
 
   /**
@@ -158,23 +204,38 @@ export class Pane {
     return hot;
   }
 
-  /** True when the pane holds more than it may: `forget` has to follow. */
-  get full(): boolean {
-    return this.#used > this.#sessionsMax || this.hot.length > limits.paneHotSessionsMax;
+  /** What is known of a session that is followed here, or null. */
+  hotOf(session: number): HotSession | null {
+    const at = this.#find(session), state = at < 0 ? 0 : this.#slots[at + 1];
+    return state < 0 ? this.hot[state - HOT] : null;
   }
 
-  /** Forgets the sessions with the fewest clicks until half of what is allowed is left, those with a followed window never. Returns how many. */
-  forget(): number {
-    const before = this.#used;
-    for (
-      let least = 2;
-      this.#used > this.#sessionsMax / 2 || this.hot.length > limits.paneHotSessionsMax / 2;
-      least = Math.ceil(least * 1.25)
-    ) {
-      this.#keep(least);
-      if (this.hot.every((hot) => hot.kept) && this.#used === this.hot.length) break;
-    }
-    return before - this.#used;
+  /** True when the pane has more than `sessionsMax` sessions, or more hot ones than it may: `forget` has to follow. */
+  isFull(sessionsMax: number): boolean {
+    return this.#light > sessionsMax || this.#lightHot > this.#hotMax;
+  }
+
+  /**
+   * Forgets the sessions with the fewest clicks until half of what is allowed is left, heavy ones never; where there are too many hot ones
+   * alone, those of them with the fewest. leave: called with each hot one; returns whether it is followed here still. Returns how many.
+   */
+  forget(sessionsMax: number, leave: (hot: HotSession) => boolean): number {
+    const before = this.#light;
+    if (this.#light > sessionsMax) this.#keep(1, this.#leastKept(1, sessionsMax / 2), leave);
+    const first = NOTED_CLICKS_MAX + 1;
+    if (this.#lightHot > this.#hotMax) this.#keep(first, this.#leastKept(first, this.#hotMax / 2), leave);
+    this.busy = this.busy.filter(({ busy }) => busy);
+    return before - this.#light;
+  }
+
+  /** Sessions that are followed here for their clicks in the panes beside alone, or were. */
+  get followedOnly(): number {
+    return this.#used - this.sessions;
+  }
+
+  /** Drops those that are followed no more and never clicked here. */
+  purge(): void {
+    this.#keep(1, 1, () => true);
   }
 
   /** Calls back with every session and item code that the pane holds. */
@@ -192,6 +253,7 @@ export class Pane {
     const slots = this.#slots;
     slots[at] = session;
     slots[at + 1] = ONE_CLICK + this.#note(item, part);
+    this.#light++;
     if (++this.#used * STRIDE * 2 > slots.length) this.#grow();
     return NEW_SESSION;
   }
@@ -241,33 +303,63 @@ export class Pane {
     return hot;
   }
 
-  /** Forgets all sessions with fewer than `least` clicks, but for those with a followed window, and the clicks of all that are gone. */
-  #keep(least: number): void {
-    const slots = this.#slots, clicks = this.#clicks, hot = this.hot;
-    this.#slots = new Int32Array(slots.length).fill(EMPTY);
-    this.#clicks = new Int32Array(clicks.length);
-    this.#used = 0;
+  /** The fewest clicks that a session must have so that no more than `most` of those with `first` clicks or more stay. */
+  #leastKept(first: number, most: number): number {
+    const slots = this.#slots, counts = new Uint32Array(COUNTED_CLICKS + 1);
+    let left = 0;
+    for (let at = 0; at < slots.length; at += STRIDE) {
+      if (slots[at] === EMPTY) continue;
+      const state = slots[at + 1], hot = state < 0 ? this.hot[state - HOT] : null;
+      const clicks = hot === null ? state >> CLICKS_SHIFT : hot.heavy ? 0 : hot.clicks;
+      if (clicks < first) continue;
+      counts[Math.min(clicks, COUNTED_CLICKS)]++;
+      left++;
+    }
+    let least = first;
+    while (left > most) left -= counts[least++];
+    return least > COUNTED_CLICKS ? Infinity : least;
+  }
+
+  /** Forgets the sessions with `first` clicks or more, but fewer than `least`, and the clicks of all that are gone. */
+  #keep(first: number, least: number, leave: (hot: HotSession) => boolean): void {
+    const slots = this.#slots, clicks = this.#clicks, hots = this.hot;
+    let length = slots.length;
+    // A long table that was made for another pane would be looked through again and again.
+    for (; length > STRIDE * SLOTS_AT_FIRST && length > SPARSE * STRIDE * this.#used; length /= 2) this.#shift++;
+    this.#slots = new Int32Array(length).fill(EMPTY);
+    this.#clicks = new Int32Array(length === slots.length ? clicks.length : CLICK_WORDS * CLICKS_AT_FIRST);
+    this.#used = this.#light = this.#lightHot = 0;
     this.#end = 0;
     this.hot = [];
     for (let at = 0; at < slots.length; at += STRIDE) {
       if (slots[at] === EMPTY) continue;
-      const state = slots[at + 1];
-      if (state < 0) {
-        const session = hot[state - HOT];
-        if (session.clicks < least && !session.kept) continue;
-        this.#insert(session.session, HOT + this.hot.length);
-        this.hot.push(session);
-      } else if (state >> CLICKS_SHIFT >= least) {
-        // Newest first, which is all the same: what counts is how many items each part has.
-        let place = state & PLACE_MASK, noted = 0;
-        for (let left = state >> CLICKS_SHIFT; left > 0; left--) {
-          const before = clicks[CLICK_WORDS * place + 1];
-          noted = this.#note(clicks[CLICK_WORDS * place], (noted << 2) | (before & 3));
-          place = before >> 2;
-        }
-        this.#insert(slots[at], (state & ~PLACE_MASK) + noted);
-      }
+      const state = slots[at + 1], count = state < 0 ? hots[state - HOT].clicks : state >> CLICKS_SHIFT;
+      const stays = count < first || count >= least;
+      if (state < 0) this.#keepHot(hots[state - HOT], stays || hots[state - HOT].heavy, leave);
+      else if (stays) this.#keepNoted(slots[at], state, clicks);
     }
+  }
+
+  #keepHot(hot: HotSession, stays: boolean, leave: (hot: HotSession) => boolean): void {
+    if (!stays && leave(hot)) hot.clear();
+    else if (!stays || (hot.clicks === 0 && !hot.isLinked)) return;
+    this.#insert(hot.session, HOT + this.hot.length);
+    this.hot.push(hot);
+    if (hot.heavy || hot.clicks === 0) return;
+    this.#light++;
+    if (hot.clicks > NOTED_CLICKS_MAX) this.#lightHot++;
+  }
+
+  #keepNoted(session: number, state: number, clicks: Int32Array): void {
+    // Newest first, which is all the same: what counts is how many items each part has.
+    let place = state & PLACE_MASK, noted = 0;
+    for (let left = state >> CLICKS_SHIFT; left > 0; left--) {
+      const before = clicks[CLICK_WORDS * place + 1];
+      noted = this.#note(clicks[CLICK_WORDS * place], (noted << 2) | (before & 3));
+      place = before >> 2;
+    }
+    this.#insert(session, (state & ~PLACE_MASK) + noted);
+    this.#light++;
   }
 
   #grow(): void {

@@ -11,7 +11,7 @@ import type { AnomalyStore } from "../store/anomalies.ts";
 import { commit } from "../store/commit.ts";
 import { stateKeys } from "../store/keys.ts";
 import type { LateEventStore } from "../store/late_events.ts";
-import { giveWay, isTurnOver } from "../turn.ts";
+import { giveWay, inTurns, isTurnOver } from "../turn.ts";
 import { EffectQueue } from "./effect_queue.ts";
 import { noEffects } from "./effects.ts";
 import { park, refillParked, sweepParked } from "./parking.ts";
@@ -97,6 +97,7 @@ export class EngineRunner implements Progress {
         for (const batch of await log.read(p, partition.position)) {
           if (batch.firstOffset >= position) break;
           partition.step(batch, noEffects());
+          if (partition.crowded) await inTurns(partition.tidy());
           batches++;
         }
         events += partition.position - before;
@@ -205,6 +206,7 @@ export class EngineRunner implements Progress {
     let effects = noEffects();
     for (const [i, batch] of batches.entries()) {
       state.step(batch, effects);
+      if (state.crowded) await inTurns(state.tidy());
       if (batch.lane !== LIVE) this.#laneSeen.set(`${partition} ${batch.lane}`, this.clock.monotonic());
       const caused = effects.anomalies.length + effects.late.length;
       if (i < batches.length - 1 && !isTurnOver() && this.#effects.waiting + caused < limits.effectsWaitingMax) continue;

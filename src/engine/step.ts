@@ -6,9 +6,10 @@ import { CLICK, kindNames } from "../event/kind.ts";
 import { ABSENT, FIRST_WORD } from "../event/code.ts";
 import { type EventBatch, LIVE } from "../event/batch.ts";
 import { limits } from "../limits.ts";
+import { atOnce, type InPieces } from "../pieces.ts";
 import type { AnomalyEffect, Effects } from "./effects.ts";
 import type { HotWindow } from "./hot_window.ts";
-import { Lane, type WindowReport } from "./lane.ts";
+import { Lane, type LaneMost, type WindowReport } from "./lane.ts";
 import { mix, Sketch, textHash } from "./sketch.ts";
 import { EngineWords } from "./words.ts";
 
@@ -40,8 +41,7 @@ export interface Counters {
 }
 
 /** How a partition's state is limited, and what it tells; what is not given is as in limits. */
-export interface StateOptions {
-  readonly paneSessionsMax?: number;
+export interface StateOptions extends Partial<LaneMost> {
   readonly wordsMax?: number;
   /** Whether confirmed anomalies are all that is asked for: evidence of what may yet change is dear to gather. */
   readonly confirmedAlone?: boolean;
@@ -122,10 +122,22 @@ export class PartitionState {
     if (from < quiet) this.#range(batch, from, quiet, null);
     if (quiet < batch.count) this.#range(batch, quiet, batch.count, effects);
     this.position = batch.firstOffset + batch.count;
-    if (this.words.crowded) {
-      this.words.sweep((visit) => this.lanes.forEach((lane) => lane.codes(visit)));
-      this.#memo.fill(0);
-    }
+    if (this.words.full) atOnce(this.tidy());
+  }
+
+  /** Whether it is time to `tidy`; where nobody does, `step` does it at once before long. */
+  get crowded(): boolean {
+    return this.words.crowded;
+  }
+
+  /** Forgets texts that no window holds. Nothing may be stepped meanwhile. */
+  *tidy(): InPieces<void> {
+    yield* this.words.sweep(this.#codes.bind(this));
+    this.#memo.fill(0);
+  }
+
+  *#codes(visit: (code: number) => void): InPieces<void> {
+    for (const lane of this.lanes.values()) yield* lane.codes(visit);
   }
 
   /** `effects` is null while windows fill again after a restart: then nothing is counted twice, and only lanes that were open matter. */
@@ -233,7 +245,7 @@ export class PartitionState {
     let lane = this.lanes.get(name);
     if (lane === undefined) {
       const report: WindowReport = (status, window, offset) => this.#report(name, status, window, offset);
-      lane = new Lane(name, report, this.options.paneSessionsMax);
+      lane = new Lane(name, report, { ...limits, ...this.options });
       this.lanes.set(name, lane);
     }
     return lane;

@@ -8,6 +8,7 @@ import { ABSENT, FIRST_WORD, textOf } from "../event/code.ts";
 import type { EventColumns } from "../event/batch.ts";
 import { wordHash } from "../event/word_hash.ts";
 import { limits } from "../limits.ts";
+import { atOnce, type InPieces } from "../pieces.ts";
 
 const ABSENT_SIGNED = ABSENT | 0;
 const SLOTS_AT_FIRST = 1024;
@@ -15,6 +16,12 @@ const SLOTS_AT_FIRST = 1024;
 const GATHERED = 1;
 /** Words that are looked up together. */
 const TOGETHER = 256;
+/** Words, as a share of those at which it is time to sweep, with which it is late for that. */
+const FULL = 1.25;
+/** Words at which it is time to sweep again, as a share of those that were left. */
+const SWEEP_GROWTH = 1.5;
+/** Words or slots looked at in a piece of a sweep. */
+const PIECE = 16_384;
 
 export class EngineWords {
   readonly #texts: string[] = [];
@@ -82,29 +89,36 @@ export class EngineWords {
     return textOf(this.#texts, code);
   }
 
-  /** True when it is time to call `sweep`. */
+  /** True when it is time to sweep. */
   get crowded(): boolean {
     return this.#count > this.#sweepAt;
   }
 
-  /** Drops every text whose code `live` does not visit. */
-  sweep(live: (visit: (code: number) => void) => void): void {
+  /** True when a sweep can wait no longer. */
+  get full(): boolean {
+    return this.#count > FULL * this.#sweepAt;
+  }
+
+  /** Drops every text whose code `live` does not visit. No text may be looked up meanwhile. */
+  *sweep(live: (visit: (code: number) => void) => InPieces<void>): InPieces<void> {
     const used = new Uint8Array(this.#texts.length);
-    live((code) => {
+    yield* live((code) => {
       // Codes are signed integers where windows hold them.
       if ((code |= 0) < 0 && code !== ABSENT_SIGNED) used[(code >>> 0) - FIRST_WORD] = 1;
     });
     this.#free = [];
     for (let at = 0; at < used.length; at++) {
+      if (at % PIECE === 0) yield;
       if (used[at] === 1) continue;
       this.#texts[at] = "";
       this.#free.push(at);
     }
     this.#count = used.length - this.#free.length;
-    let length = 2 * SLOTS_AT_FIRST;
-    while (length < 4 * this.#count) length *= 2;
-    this.#layOut(length, (place) => used[place - 1] === 1);
-    this.#sweepAt = Math.max(this.wordsMax, 2 * this.#count);
+    // As long as before where that is not far too long: it would grow again, and all of it be laid out anew each time.
+    let length = this.#slots.length;
+    while (length > 2 * SLOTS_AT_FIRST && length > 16 * this.#count) length /= 2;
+    yield* this.#layOut(length, (place) => used[place - 1] === 1);
+    this.#sweepAt = Math.max(this.wordsMax, Math.floor(SWEEP_GROWTH * this.#count));
   }
 
   #find(text: string, hash: number): number {
@@ -117,14 +131,15 @@ export class EngineWords {
     this.#texts[at] = text;
     slots[slot] = hash;
     slots[slot + 1] = at + 1;
-    if (4 * ++this.#count > slots.length) this.#layOut(2 * slots.length, () => true);
+    if (4 * ++this.#count > slots.length) atOnce(this.#layOut(2 * slots.length, () => true));
     return FIRST_WORD + at;
   }
 
   /** Lays the slots out anew, with those that `stays` is true of. */
-  #layOut(length: number, stays: (place: number) => boolean): void {
+  *#layOut(length: number, stays: (place: number) => boolean): InPieces<void> {
     const old = this.#slots, slots = this.#slots = new Uint32Array(length), mask = length - 1;
     for (let from = 0; from < old.length; from += 2) {
+      if (from % (2 * PIECE) === 0) yield;
       const place = old[from + 1];
       if (place === 0 || !stays(place)) continue;
       let slot = (old[from] << 1) & mask;

@@ -3,7 +3,8 @@
 // written at a time, so what follows a pack is overwritten, and room for it must be there.
 // Source: apache/parquet-format, Encodings.md, delta encoding.
 
-import { type InPieces, page, PIECE_ROWS } from "./page.ts";
+import type { InPieces } from "../pieces.ts";
+import { page, PIECE_ROWS } from "./page.ts";
 import { putVarint } from "./thrift.ts";
 
 /** Largest spread (in the column's unit) that delta encoding takes: what is packed stays exact in a double. */

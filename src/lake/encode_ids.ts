@@ -5,11 +5,11 @@ import type { EventBatch } from "../event/batch.ts";
 import { FIRST_ID_SIGNED, ID_PLACES } from "../event/code.ts";
 import type { Run } from "./gather.ts";
 import { putDeltas } from "./deltas.ts";
+import type { InPieces } from "../pieces.ts";
 import {
   DELTA_LENGTH_BYTE_ARRAY,
   dictionaryBytes as values,
   type EncodedColumn,
-  type InPieces,
   page,
   present,
   putLevels,

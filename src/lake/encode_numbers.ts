@@ -5,12 +5,12 @@
 import type { EventBatch } from "../event/batch.ts";
 import { DELTA_SPREAD_MAX, putDeltas } from "./deltas.ts";
 import type { Run } from "./gather.ts";
+import type { InPieces } from "../pieces.ts";
 import {
   type Bytes,
   DELTA_BINARY_PACKED,
   dictionaryBytes,
   type EncodedColumn,
-  type InPieces,
   page,
   PIECE_ROWS,
   PLAIN,

@@ -7,12 +7,12 @@ import { ABSENT, FIRST_WORD } from "../event/code.ts";
 import { putDeltas } from "./deltas.ts";
 import { Distinct } from "./distinct.ts";
 import type { Run } from "./gather.ts";
+import type { InPieces } from "../pieces.ts";
 import {
   type Bytes,
   DELTA_LENGTH_BYTE_ARRAY,
   dictionaryBytes,
   type EncodedColumn,
-  type InPieces,
   page,
   PIECE_ROWS,
   present,

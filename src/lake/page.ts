@@ -3,12 +3,10 @@
 // Encoding yields wherever others may have the event loop for a while; whether they get it is decided by who calls.
 // Source: apache/parquet-format, Encodings.md.
 
+import type { InPieces } from "../pieces.ts";
 import { putVarint } from "./thrift.ts";
 
 export const PLAIN = 0, RLE = 3, DELTA_BINARY_PACKED = 5, DELTA_LENGTH_BYTE_ARRAY = 6, RLE_DICTIONARY = 8;
-
-/** Work that yields between its pieces, and ends with its result. */
-export type InPieces<T> = Generator<void, T, void>;
 
 /** Rows or values of a piece: even where code runs for the first time, and a hundred times slower, they take few milliseconds. */
 export const PIECE_ROWS = 1024;

@@ -6,11 +6,12 @@
 import { createHash } from "node:crypto";
 import type { EventBatch } from "../event/batch.ts";
 import { kindNames } from "../event/kind.ts";
-import { isTurnOver, standBack } from "../turn.ts";
+import type { InPieces } from "../pieces.ts";
+import { inTurns, standBack } from "../turn.ts";
 import { encodeIds, hasIdTexts } from "./encode_ids.ts";
 import { encodeNumbers, type NumberShape, type NumbersOf } from "./encode_numbers.ts";
 import { encodeTexts, type TextsOf } from "./encode_texts.ts";
-import { Bytes, type EncodedColumn, type InPieces, PIECE_ROWS, PLAIN, RLE } from "./page.ts";
+import { Bytes, type EncodedColumn, PIECE_ROWS, PLAIN, RLE } from "./page.ts";
 import type { Run } from "./gather.ts";
 import { columnsOf, type Table } from "./schema.ts";
 import { compress, compressedBytesMax } from "./snappy.ts";
@@ -104,7 +105,7 @@ export async function writeParquet(path: string, table: Table, runs: readonly Ru
     let rows = 0, minTime = Infinity, maxTime = -Infinity;
     for (const { runs: some, rows: count } of rowGroupsOf(runs)) {
       const start = file.bytes;
-      const { meta, least, most } = await inTurn(() => inTurns(encodeRowGroup(start, pages, table, some, count)));
+      const { meta, least, most } = await inTurn(() => inTurns(encodeRowGroup(start, pages, table, some, count), standBack));
       await file.write(pages.done());
       rowGroups.push(meta);
       rows += count;
@@ -129,15 +130,6 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const done = encoding.then(work);
   encoding = done.catch(() => {});
   return done;
-}
-
-/** Does the work, and gives way between its pieces as often as it has to. */
-async function inTurns<T>(work: InPieces<T>): Promise<T> {
-  for (;;) {
-    const { done, value } = work.next();
-    if (done) return value;
-    if (isTurnOver()) await standBack();
-  }
 }
 
 class HashedFile {

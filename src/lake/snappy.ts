@@ -1,7 +1,7 @@
 // Snappy's raw block format, compressing only: greedy matches of four bytes or more, found through a hash table, within blocks of 64 KiB.
 // What always holds: any Snappy decoder gives the same bytes back. Source: google/snappy, format_description.txt.
 
-import type { InPieces } from "./page.ts";
+import type { InPieces } from "../pieces.ts";
 
 const BLOCK_BYTES = 65_536;
 const HASH_BITS = 14;

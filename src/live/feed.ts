@@ -16,7 +16,7 @@ export interface FeedParts {
   readonly anomalies: Pick<AnomalyStore, "subscribe" | "feed">;
   readonly clock: Clock;
   /** How the shop is now; asked once a second while somebody wants to know. */
-  readonly figures: () => LiveBrief;
+  readonly figures: () => Promise<LiveBrief>;
 }
 
 /** Updates without a number. */
@@ -94,7 +94,7 @@ export class Feed {
     }, this.most.queue);
     this.#clients.add(client);
     this.#timer ??= setInterval(() => this.tick(), TICK_MS);
-    if (interest.channels.has("figures")) client.push(eventBytes("figures", this.parts.figures()));
+    if (interest.channels.has("figures")) this.#greetWithFigures(client);
     return client.stream;
   }
 
@@ -109,15 +109,20 @@ export class Feed {
     });
   }
 
+  async #greetWithFigures(client: Client): Promise<void> {
+    const bytes = eventBytes("figures", await this.parts.figures());
+    if (this.#clients.has(client) && !client.push(bytes)) this.#drop(client);
+  }
+
   /** What is due by the clock: figures that changed, and heartbeats. To be called about once a second; it does so itself. */
-  tick(): void {
+  async tick(): Promise<void> {
     for (const client of [...this.#clients]) {
       if (client.mayGoOn()) continue;
       this.#forget(client);
       client.end();
     }
     if ([...this.#clients].some(({ interest }) => interest.channels.has("figures"))) {
-      const figures = this.parts.figures(), { at: _, ...rest } = figures, text = JSON.stringify(rest);
+      const figures = await this.parts.figures(), { at: _, ...rest } = figures, text = JSON.stringify(rest);
       if (text !== this.#lastFigures) this.publish("figures", figures);
       this.#lastFigures = text;
     }

@@ -2,6 +2,7 @@
 // click or a purchase. It must not know sessions, buckets, nor what an item's code stands for.
 
 import { PURCHASE } from "../event/kind.ts";
+import type { InPieces } from "../pieces.ts";
 import { type Rows, RowTable } from "./row_table.ts";
 
 // An item, behind its code: clicks and purchases of all, then of people. SEEN: the look in which it was seen last.
@@ -44,9 +45,11 @@ export class Items {
   }
 
   /** Calls back with each item. */
-  forEach(ofPeople: boolean, visit: (item: ItemFigures) => void): void {
+  forEach(ofPeople: boolean, visit: (item: ItemFigures) => void): InPieces<void> {
     const of = ofPeople ? OF_PEOPLE : 0;
-    this.#table.forEach((rows, at) => visit({ code: rows[at], clicks: rows[at + of + CLICKS], purchases: rows[at + of + PURCHASES] }));
+    return this.#table.forEach((rows, at) =>
+      visit({ code: rows[at], clicks: rows[at + of + CLICKS], purchases: rows[at + of + PURCHASES] })
+    );
   }
 
   /** As `RowTable` has it. */
@@ -55,8 +58,8 @@ export class Items {
   }
 
   /** Calls back with the codes of all items, after those without a click or purchase are forgotten. */
-  forEachCode(visit: (code: number) => void): void {
-    this.#table.purge();
-    this.#table.forEach((rows, at) => visit(rows[at]));
+  *forEachCode(visit: (code: number) => void): InPieces<void> {
+    yield* this.#table.purge();
+    yield* this.#table.forEach((rows, at) => visit(rows[at]));
   }
 }

@@ -4,6 +4,7 @@
 // It must not know what the codes stand for. They are those of events as signed 32-bit integers, which the machine handles without boxes.
 
 import { codeHash } from "../event/code_hash.ts";
+import type { InPieces } from "../pieces.ts";
 
 /** No cell, no code, no row: ABSENT as a signed integer. */
 export const NONE = -1;
@@ -13,8 +14,8 @@ export const ROW = 8, CODE = 0;
 
 const SEGMENT_BITS = 6, SEGMENTS = 1 << SEGMENT_BITS;
 const ROWS_AT_FIRST = 16;
-/** The share of a segment's rows beyond which it is made anew. */
-const LOAD_MAX = 5 / 8;
+/** The share of a segment's rows beyond which it is made anew: not the same of all, or all would be at about the same time. */
+const LOAD_MAX = Float64Array.from({ length: SEGMENTS }, (_, segment) => (8 + 2 * segment / SEGMENTS) / 16);
 
 export type Rows = Int32Array<ArrayBuffer>;
 
@@ -74,20 +75,24 @@ export class RowTable {
     return this.#segments;
   }
 
-  /** Calls back with each row that is alive. */
-  forEach(visit: (rows: Rows, at: number) => void): void {
+  /** Calls back with each row that is alive. Nothing may be placed meanwhile. */
+  *forEach(visit: (rows: Rows, at: number) => void): InPieces<void> {
     for (const rows of this.#segments) {
       for (let at = 0; at < rows.length; at += ROW) if (rows[at] !== NONE && this.isAlive(rows, at)) visit(rows, at);
+      yield;
     }
   }
 
-  /** Drops all rows that are not alive. */
-  purge(): void {
-    for (let segment = 0; segment < SEGMENTS; segment++) this.#renew(segment);
+  /** Drops all rows that are not alive. Nothing may be placed meanwhile. */
+  *purge(): InPieces<void> {
+    for (let segment = 0; segment < SEGMENTS; segment++) {
+      this.#renew(segment);
+      yield;
+    }
   }
 
   #add(code: number, segment: number, free: number): number {
-    if ((this.#used[segment] + 1) * ROW > this.#segments[segment].length * LOAD_MAX) {
+    if ((this.#used[segment] + 1) * ROW > this.#segments[segment].length * LOAD_MAX[segment]) {
       this.#renew(segment);
       return this.place(code);
     }

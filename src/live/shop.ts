@@ -12,7 +12,8 @@ import { limits } from "../limits.ts";
 import type { EventLog } from "../log/log.ts";
 import type { LogLine } from "../log_line.ts";
 import type { AnomalyStore } from "../store/anomalies.ts";
-import { isTurnOver, standBack } from "../turn.ts";
+import type { InPieces } from "../pieces.ts";
+import { inTurns, isTurnOver, standBack } from "../turn.ts";
 import { LiveAnomalies } from "./anomalies.ts";
 import { Budget } from "./budget.ts";
 import type { LiveBrief, LiveFigures, Scene, Totals, TrafficName } from "./figures.ts";
@@ -41,9 +42,10 @@ export interface ShopParts {
 
 interface Counted {
   readonly at: number;
+  readonly brief: LiveBrief;
   readonly scene: Scene;
   readonly totals: Record<TrafficName, Totals>;
-  readonly figures: Partial<Record<TrafficName, LiveFigures>>;
+  readonly figures: Partial<Record<TrafficName, Promise<LiveFigures>>>;
 }
 
 /** How much is read back at start, how far it may be behind, how much it holds, and how much it looks at in a second and at once. */
@@ -71,6 +73,11 @@ export class LiveShop {
   #skipped = 0;
   #failing: string | null = null;
   #counted: Counted | null = null;
+  #counting: Promise<Counted> | null = null;
+  /** Works that need the window as it is, one after another; and how many. Meanwhile nothing is read, and flags wait. */
+  #lastLook: Promise<unknown> = Promise.resolve();
+  #looks = 0;
+  readonly #flagsWaiting = new Map<string, boolean>();
   #hasRead: (() => void)[] = [];
   #hasEnded = false;
 
@@ -80,7 +87,7 @@ export class LiveShop {
   ) {
     const { log, anomalies, verdictOf } = parts;
     this.#window = new LiveWindow(most.cells);
-    this.#anomalies = new LiveAnomalies((session, flagged) => this.#window.setFlagged(session, flagged), verdictOf);
+    this.#anomalies = new LiveAnomalies((session, flagged) => this.#setFlagged(session, flagged), verdictOf);
     this.#unsubscribe = anomalies.subscribe(({ anomaly }) => this.#anomalies.put(anomaly));
     this.#burst = most.burstEvents ?? limits.liveBurstEventsMax;
     this.#budget = new Budget(most.perSecondEvents ?? limits.livePerSecondEventsMax, this.#burst);
@@ -129,33 +136,52 @@ export class LiveShop {
   }
 
   /** Everything about one traffic; counted at most once a second. */
-  figures(traffic: TrafficName): LiveFigures {
-    const { scene, totals, figures } = this.#count(), window = this.#window;
-    return figures[traffic] ??= {
-      traffic,
-      ...scene,
-      ...totals[traffic],
-      top_products: topProducts(window, traffic),
-      rates: window.rates(traffic),
-      sessions_shown: sessionsShown(window, traffic),
-    };
+  async figures(traffic: TrafficName): Promise<LiveFigures> {
+    const counted = await this.#upToDate();
+    return await (counted.figures[traffic] ??= this.#look(() => figuresOf(this.#window, traffic, counted)));
   }
 
   /** The least of both traffics that a page needs once a second; counted at most that often. */
-  brief(): LiveBrief {
-    const { scene, totals: { all, humans } } = this.#count(), window = this.#window;
-    return {
-      ...scene,
-      all: { ...all, rates: window.rates("all", BRIEF_BUCKETS) },
-      humans: { ...humans, rates: window.rates("humans", BRIEF_BUCKETS) },
-    };
+  async brief(): Promise<LiveBrief> {
+    return (await this.#upToDate()).brief;
   }
 
-  #count(): Counted {
-    const at = this.parts.clock.monotonic(), window = this.#window;
+  async #upToDate(): Promise<Counted> {
+    if (this.#counting !== null) return await this.#counting;
+    const at = this.parts.clock.monotonic();
     // While cells that have left are being freed, which takes some turns of the event loop, the last answer holds.
-    if (this.#counted !== null && (at - this.#counted.at < FRESH_MS || window.tables.isLeaving)) return this.#counted;
-    const now = this.parts.clock.now(), hasEvents = window.newest !== -Infinity;
+    if (this.#counted !== null && (at - this.#counted.at < FRESH_MS || this.#window.tables.isLeaving)) return this.#counted;
+    this.#counting = this.#look(() => this.#count(at)).finally(() => this.#counting = null);
+    return this.#counted = await this.#counting;
+  }
+
+  /** Does work in turns that needs the window as it is from beginning to end. */
+  async #look<T>(work: () => InPieces<T>): Promise<T> {
+    this.#looks++;
+    try {
+      const done = this.#lastLook.then(() => inTurns(work()));
+      this.#lastLook = done.catch(() => {});
+      return await done;
+    } finally {
+      if (--this.#looks === 0) {
+        for (const [session, flagged] of this.#flagsWaiting) this.#window.setFlagged(session, flagged);
+        this.#flagsWaiting.clear();
+      }
+    }
+  }
+
+  /** To be waited for before the window is changed. */
+  async #lookedAt(): Promise<void> {
+    while (this.#looks > 0) await this.#lastLook;
+  }
+
+  #setFlagged(session: string, flagged: boolean): void {
+    if (this.#looks === 0) this.#window.setFlagged(session, flagged);
+    else this.#flagsWaiting.set(session, flagged);
+  }
+
+  *#count(at: number): InPieces<Counted> {
+    const window = this.#window, now = this.parts.clock.now(), hasEvents = window.newest !== -Infinity;
     const scene: Scene = {
       at: formatTimestamp(now),
       newest_event: hasEvents ? formatTimestamp(window.newest) : null,
@@ -167,7 +193,9 @@ export class LiveShop {
       events_per_s: window.eventsPerSecond(now),
       anomalies_last_hour: this.#anomalies.lastHour(window.newest),
     };
-    return this.#counted = { at, scene, totals: totals(window), figures: {} };
+    const both = yield* totals(window);
+    const withRates = (traffic: TrafficName) => ({ ...both[traffic], rates: window.rates(traffic, BRIEF_BUCKETS) });
+    return { at, scene, totals: both, brief: { ...scene, all: withRates("all"), humans: withRates("humans") }, figures: {} };
   }
 
   get #isCaughtUp(): boolean {
@@ -199,9 +227,11 @@ export class LiveShop {
     }
     for (const batch of batches) {
       const { firstOffset, count } = batch, next = firstOffset + count;
+      if (this.#looks > 0) await this.#lookedAt();
       if (next <= this.#positions[partition]) continue;
       if (batch.lane === LIVE && batch.control === "events") this.#take(batch, Math.max(0, this.#positions[partition] - firstOffset));
       this.#positions[partition] = next;
+      if (this.#window.crowded) await this.#look(() => this.#window.tidy());
       await this.#freeLeft();
       if (isTurnOver()) await standBack();
     }
@@ -211,6 +241,7 @@ export class LiveShop {
   async #freeLeft(): Promise<void> {
     const { tables } = this.#window;
     while (tables.isLeaving) {
+      if (this.#looks > 0) await this.#lookedAt();
       tables.free(FREED_AT_ONCE);
       if (isTurnOver()) await standBack();
     }
@@ -258,6 +289,11 @@ export class LiveShop {
     this.#hasRead = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+function* figuresOf(window: LiveWindow, traffic: TrafficName, { scene, totals }: Counted): InPieces<LiveFigures> {
+  const rates = window.rates(traffic), top_products = yield* topProducts(window, traffic);
+  return { traffic, ...scene, ...totals[traffic], top_products, rates, sessions_shown: yield* sessionsShown(window, traffic) };
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

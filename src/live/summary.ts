@@ -1,8 +1,9 @@
 // The figures of a window that need a look at every session and item in it: totals, top products, and a sample of sessions. Reads the
-// tables and changes nothing that shows; knows no clock.
+// tables and changes nothing that shows, in pieces, as there may be very many; the window must stay as it is meanwhile. Knows no clock.
 
 import { compareIds } from "../event/code.ts";
 import { limits } from "../limits.ts";
+import type { InPieces } from "../pieces.ts";
 import type { Product, ShownSession, Totals, TrafficName } from "./figures.ts";
 import type { LiveWindow } from "./window.ts";
 
@@ -17,10 +18,10 @@ interface Sums {
 }
 
 /** Totals of both traffics, in one look at the sessions. */
-export function totals(window: LiveWindow): Record<TrafficName, Totals> {
+export function* totals(window: LiveWindow): InPieces<Record<TrafficName, Totals>> {
   const none: Sums = { sessions: 0, active: 0, buying: 0, durationMs: 0 };
   const people = { ...none }, bots = { ...none };
-  window.tables.forEachFigures(window.newest, ({ flagged, hasBought, durationMs, quietMs }) => {
+  yield* window.tables.forEachFigures(window.newest, ({ flagged, hasBought, durationMs, quietMs }) => {
     const sums = flagged ? bots : people;
     sums.sessions++;
     sums.durationMs += durationMs;
@@ -53,9 +54,9 @@ function totalsOf({ sessions, active, buying, durationMs }: Sums, kinds: readonl
 }
 
 /** The items with the most clicks, then purchases, then by id. */
-export function topProducts({ tables, idOf }: LiveWindow, traffic: TrafficName): Product[] {
+export function* topProducts({ tables, idOf }: LiveWindow, traffic: TrafficName): InPieces<Product[]> {
   const top: Product[] = [];
-  tables.items.forEach(traffic === "humans", ({ code, clicks, purchases }) => {
+  yield* tables.items.forEach(traffic === "humans", ({ code, clicks, purchases }) => {
     const last = top[TOP_PRODUCTS - 1];
     // Most items are told from the last one by a number; ids are looked at for those alone that are not.
     if (clicks + purchases === 0 || clicks < last?.clicks || (clicks === last?.clicks && purchases < last.purchases)) return;
@@ -73,9 +74,13 @@ function byRank(a: Product, b: Product): number {
 }
 
 /** A sample of the sessions; one that was in it tends to stay. */
-export function sessionsShown(window: LiveWindow, traffic: TrafficName, most: number = limits.liveSessionsShownMax): ShownSession[] {
+export function* sessionsShown(
+  window: LiveWindow,
+  traffic: TrafficName,
+  most: number = limits.liveSessionsShownMax,
+): InPieces<ShownSession[]> {
   const { tables, newest, idOf } = window;
-  return tables.sample(most, traffic === "humans").map((code) => {
+  return (yield* tables.sample(most, traffic === "humans")).map((code) => {
     const { flagged, hasBought, durationMs } = tables.figuresOf(code, newest);
     return { session_id: idOf(code), duration_s: durationMs / 1000, ...tables.contentOf(code), bought: hasBought, flagged };
   });

@@ -7,6 +7,7 @@
 
 import { mix } from "../engine/sketch.ts";
 import { CLICK, PURCHASE } from "../event/kind.ts";
+import type { InPieces } from "../pieces.ts";
 import { Items } from "./items.ts";
 import { NONE, ROW, type Rows, RowTable } from "./row_table.ts";
 
@@ -147,7 +148,7 @@ export class WindowTables {
   }
 
   /** The sessions whose mixed codes are smallest, in that order: which those are changes little from one second to the next. */
-  sample(most: number, ofPeople: boolean): number[] {
+  *sample(most: number, ofPeople: boolean): InPieces<number[]> {
     const byRank = (a: { rank: number }, b: { rank: number }) => a.rank - b.rank, { first } = this;
     let found: { code: number; rank: number }[] = [], below = Infinity;
     for (const rows of this.#sessions.segments) {
@@ -160,13 +161,14 @@ export class WindowTables {
         found = found.sort(byRank).slice(0, most);
         below = found[most - 1].rank;
       }
+      yield;
     }
     return found.sort(byRank).slice(0, most).map(({ code }) => code);
   }
 
   /** Calls back with the figures of each session. newest: the newest event time, ms. */
-  forEachFigures(newest: number, visit: (figures: SessionFigures) => void): void {
-    this.#sessions.forEach((rows, at) => visit(this.#figures(rows, at, newest)));
+  forEachFigures(newest: number, visit: (figures: SessionFigures) => void): InPieces<void> {
+    return this.#sessions.forEach((rows, at) => visit(this.#figures(rows, at, newest)));
   }
 
   /** The figures of a session that is in the window. newest: the newest event time, ms. */
@@ -189,10 +191,10 @@ export class WindowTables {
   }
 
   /** Calls back with the codes of all sessions and items, after those that nothing names any more are forgotten. */
-  forEachCode(visit: (code: number) => void): void {
-    this.#sessions.purge();
-    this.#sessions.forEach((rows, at) => visit(rows[at]));
-    this.#items.forEachCode(visit);
+  *forEachCode(visit: (code: number) => void): InPieces<void> {
+    yield* this.#sessions.purge();
+    yield* this.#sessions.forEach((rows, at) => visit(rows[at]));
+    yield* this.#items.forEachCode(visit);
   }
 
   #figures(rows: Rows, at: number, newest: number): SessionFigures {

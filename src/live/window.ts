@@ -10,6 +10,7 @@ import { ABSENT, FIRST_WORD, idOut, integerCode } from "../event/code.ts";
 import { CLICK, kindNames, PURCHASE } from "../event/kind.ts";
 import { formatTimestamp } from "../event/timestamp.ts";
 import { limits } from "../limits.ts";
+import { atOnce, type InPieces } from "../pieces.ts";
 import type { Bucket, Gap, TrafficName } from "./figures.ts";
 import { NONE } from "./row_table.ts";
 import { BUCKET_MS, BUCKETS, WindowTables } from "./tables.ts";
@@ -64,7 +65,7 @@ export class LiveWindow {
       this.#addBlock(batch, row, to);
     }
     this.#placeUnread();
-    if (this.#words.crowded) this.#sweepWords();
+    if (this.#words.full) atOnce(this.tidy());
   }
 
   /** Notes when the events of a batch were and of what kind, from row `from` on, without a look at sessions and items. */
@@ -215,11 +216,19 @@ export class LiveWindow {
     this.#unread = 0;
   }
 
-  #sweepWords(): void {
-    this.#words.sweep((visit) => {
-      this.tables.forEachCode((code) => visit(code >>> 0));
-      this.tables.flagged.forEach((code) => visit(code >>> 0));
-    });
+  /** Whether it is time to `tidy`; where nobody does, `add` does it at once before long. */
+  get crowded(): boolean {
+    return this.#words.crowded;
+  }
+
+  /** Forgets texts that nothing in the window needs. Nothing may be counted or flagged meanwhile. */
+  tidy(): InPieces<void> {
+    return this.#words.sweep(this.#codesInUse.bind(this));
+  }
+
+  *#codesInUse(visit: (code: number) => void): InPieces<void> {
+    yield* this.tables.forEachCode((code) => visit(code >>> 0));
+    this.tables.flagged.forEach((code) => visit(code >>> 0));
   }
 }
 

@@ -61,6 +61,7 @@ export const here: Readonly<Record<string, readonly string[]>> = {
   "engine_test.ts": [
     "panesMax",
     "paneHotSessionsMax",
+    "paneAheadSessionsMax",
     "paneSessionsMax",
     "paneReuseBytesMax",
     "engineWordsMax",

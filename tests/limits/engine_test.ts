@@ -5,11 +5,12 @@ import assert from "node:assert/strict";
 import { noEffects } from "../../src/engine/effects.ts";
 import { IdleMarks } from "../../src/engine/idle_marks.ts";
 import { Lane } from "../../src/engine/lane.ts";
-import { Pane, PANE_MS } from "../../src/engine/pane.ts";
+import { KNOWN_SESSION, Pane, PANE_MS } from "../../src/engine/pane.ts";
 import { PartitionState } from "../../src/engine/step.ts";
 import { ColumnBuilder, type EventBatch, LIVE, pendingBatch } from "../../src/event/batch.ts";
 import { ABSENT } from "../../src/event/code.ts";
 import { CLICK } from "../../src/event/kind.ts";
+import { atOnce } from "../../src/pieces.ts";
 import { limits } from "../../src/limits.ts";
 import { TestClock } from "../support/clock.ts";
 
@@ -41,31 +42,78 @@ Deno.test("a click is counted as evicted when its pane is one beyond panesMax", 
   }
 });
 
-Deno.test("sessions of a pane are forgotten when those that are followed are one beyond paneHotSessionsMax", () => {
+Deno.test("hot sessions of a pane are forgotten when they are one beyond paneHotSessionsMax, and those that are merely noted stay", () => {
   for (const by of EDGES) {
-    const pane = new Pane();
-    pane.reset(T0, 0, limits.paneSessionsMax);
-    for (let session = 0; session < limits.paneHotSessionsMax + by; session++) pane.follow(session);
-    assert.equal(pane.full, by > 0, `${by}`);
+    const pane = new Pane(), hot = limits.paneHotSessionsMax + by, left: number[] = [];
+    pane.reset(T0, 0);
+    for (let session = 0; session < hot; session++) for (let i = 0; i < 25 + session % 3; i++) pane.click(session, 1, 0);
+    pane.click(-7, 1, 0);
+    assert.deepEqual([pane.isFull(limits.paneSessionsMax), pane.sessions], [by > 0, hot + 1], `${by}`);
     if (by <= 0) continue;
-    assert.equal(pane.forget(), pane.hot.length === 0 ? limits.paneHotSessionsMax + by : limits.paneHotSessionsMax + by - pane.hot.length);
-    assert.ok(pane.hot.length <= limits.paneHotSessionsMax / 2, `${pane.hot.length} are left`);
+    const gone = pane.forget(limits.paneSessionsMax, ({ clicks }) => (left.push(clicks), false));
+    assert.deepEqual([gone, left.length, pane.hot.length], [left.length, left.length, hot - left.length]);
+    assert.ok(left.includes(25) && left.includes(26) && !left.includes(27), "those with the fewest clicks");
+    assert.ok(pane.hot.length <= limits.paneHotSessionsMax / 2 && pane.sessions === pane.hot.length + 1, `${pane.hot.length} are left`);
+    assert.equal(pane.click(-7, 1, 0), KNOWN_SESSION);
+    for (let session = hot; pane.hot.length <= limits.paneHotSessionsMax; session++) {
+      assert.ok(!pane.isFull(limits.paneSessionsMax), `${pane.hot.length} beside those that were left`);
+      for (let i = 0; i < 25; i++) pane.click(session, 1, 0);
+    }
+    assert.ok(pane.isFull(limits.paneSessionsMax), "those that were left count");
+  }
+});
+
+Deno.test("sessions with 50 clicks in a pane are never forgotten, as many as paneHotSessionsMax", () => {
+  for (const by of EDGES) {
+    const pane = new Pane(), hotMax = 8;
+    pane.reset(T0, 0, hotMax);
+    for (let session = 0; session < hotMax + by; session++) for (let i = 0; i < 50; i++) pane.click(session, 1, 0);
+    for (let session = 100; session < 100 + hotMax + 2; session++) for (let i = 0; i < 60; i++) pane.click(session, 1, i % 3);
+    const left: number[] = [];
+    assert.ok(pane.isFull(100), `${by}`);
+    pane.forget(100, ({ session }) => (left.push(session), false));
+    assert.deepEqual(left.filter((session) => session < hotMax), [], `${by}`);
+    assert.equal(left.includes(hotMax), by > 0, `${by}`);
   }
 });
 
 Deno.test("sessions of a pane are forgotten when they are one beyond paneSessionsMax", () => {
   for (const by of EDGES) {
-    const pane = new Pane(), one = pane.sessions;
-    pane.reset(T0, 0, limits.paneSessionsMax);
-    for (let session = 0; session < limits.paneSessionsMax + by; session++) pane.click(session, 1, 0);
-    assert.deepEqual([one, pane.sessions, pane.full], [0, limits.paneSessionsMax + by, by > 0], `${by}`);
-    if (by > 0) assert.ok(pane.forget() > 0 && pane.sessions <= limits.paneSessionsMax / 2, `${pane.sessions} are left`);
+    const pane = new Pane(), { paneSessionsMax } = limits, one = pane.sessions;
+    pane.reset(T0, 0);
+    for (let session = 0; session < paneSessionsMax + by; session++) pane.click(session, 1, 0);
+    for (let i = 0; i < 3; i++) pane.click(7, 1, 0);
+    assert.deepEqual([one, pane.sessions, pane.isFull(paneSessionsMax)], [0, paneSessionsMax + by, by > 0], `${by}`);
+    if (by <= 0) continue;
+    assert.equal(pane.forget(paneSessionsMax, () => false), paneSessionsMax + by - 1);
+    assert.deepEqual([pane.sessions, pane.click(7, 1, 0)], [1, KNOWN_SESSION]);
+  }
+});
+
+Deno.test("sessions of a pane that begins five minutes after they arrive are forgotten when they are one beyond paneAheadSessionsMax", () => {
+  for (const [ahead, isAhead] of [[5 * 60_000, false], [5 * 60_000 + PANE_MS, true]] as const) {
+    for (const by of EDGES) {
+      const lane = new Lane("live", () => {}), count = limits.paneAheadSessionsMax + by;
+      lane.begin(batchOf(Array.from({ length: count }, (_, who) => [String(who), T0 + ahead, "1"])), T0);
+      for (let row = 0; row < count; row++) lane.click(row, row, 1);
+      assert.deepEqual([lane.evicted, lane.sessions], isAhead && by > 0 ? [count, 0] : [0, count], `${by} at ${ahead}`);
+    }
+  }
+});
+
+Deno.test("a live click that is so far ahead that panesMax would not do is not counted, whatever other panes there are", () => {
+  const most = (limits.panesMax - 64) * PANE_MS;
+  for (const [ahead, evicted] of [[most, 0], [most + PANE_MS, 1]]) {
+    const lane = new Lane("live", () => {});
+    lane.begin(batchOf([["1", T0 + ahead, "1"]]), T0);
+    lane.click(0, 1, 1);
+    assert.deepEqual([lane.evicted, lane.panes], [evicted, 1 - evicted]);
   }
 });
 
 Deno.test("tables of closed panes are used again as long as they have paneReuseBytesMax, and let go beyond", () => {
   const empty = new Pane();
-  empty.reset(T0, 0, 10);
+  empty.reset(T0, 0);
   const small = empty.bytes, fit = Math.floor(limits.paneReuseBytesMax / small);
   for (const by of EDGES) {
     const lane = new Lane("replay-one", () => {}), open = fit + by;
@@ -105,7 +153,9 @@ Deno.test("words are dropped when they are one beyond engineWordsMax, those of o
     words.code(`one more ${by}`);
   }
   const kept = words.code("word 7"), gone = words.code("word 8");
-  words.sweep((visit) => visit(kept));
+  atOnce(words.sweep(function* (visit) {
+    yield visit(kept);
+  }));
   assert.deepEqual([words.text(kept), words.code("word 7"), words.text(gone), words.crowded], ["word 7", kept, "", false]);
 });
 

@@ -39,7 +39,7 @@ async function withFeed(
       return () => listeners.delete(listener);
     },
   };
-  const figures = () => ({ at: new Date(clock.now()).toISOString(), events_per_s: rate }) as LiveBrief;
+  const figures = () => Promise.resolve({ at: new Date(clock.now()).toISOString(), events_per_s: rate } as LiveBrief);
   const feed = new Feed({ anomalies, clock, figures }, most);
   const change = (given: Partial<Anomaly> = {}, number = feedNumber + 1) => {
     feedNumber = number;
@@ -209,13 +209,13 @@ Deno.test("figures come at first, and again when they have changed", async () =>
   await withFeed(async ({ feed, clock, figures }) => {
     const reader = new Reader(feed.connect({ channels: new Set(["figures"] as const) }, null));
     const rates = async () => (await reader.read()).filter(({ event }) => event === "figures").map(({ data }) => data.events_per_s);
-    feed.tick();
+    await feed.tick();
     assert.deepEqual(await rates(), [0, 0]);
     clock.pass(1000);
-    feed.tick();
+    await feed.tick();
     assert.deepEqual(await rates(), [], "only the clock has gone on");
     figures(5);
-    feed.tick();
+    await feed.tick();
     assert.deepEqual(await rates(), [5]);
   });
 });
@@ -225,7 +225,7 @@ Deno.test("a heartbeat comes after 30 s of silence, and says how far the client 
     const quiet = new Reader(feed.connect({ ...anomaliesAlone, session: "nobody" }, null)),
       busy = new Reader(feed.connect(anomaliesAlone, null));
     const both = async () => {
-      feed.tick();
+      await feed.tick();
       return [await quiet.read(), await busy.read()];
     };
     await both();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CODE, NONE, RowTable } from "../../src/live/row_table.ts";
+import { atOnce } from "../../src/pieces.ts";
 import { sessionsShown, topProducts, totals } from "../../src/live/summary.ts";
 import { LiveWindow } from "../../src/live/window.ts";
 import { limits } from "../../src/limits.ts";
@@ -12,17 +13,18 @@ function click(time: number, session = "1", item = "7"): LiveEvent {
 
 /** Checks every figure of a window against a recount. */
 function assertSame(window: LiveWindow, events: readonly LiveEvent[], flagged: ReadonlySet<string>, seed: number): void {
-  const counted = totals(window);
+  const counted = atOnce(totals(window));
   for (const [traffic, without] of [["all", new Set<string>()], ["humans", flagged]] as const) {
     const want = recount(events, without), where = `${traffic}, seed ${seed}`;
     assert.deepEqual(counted[traffic], want.totals, where);
     assert.deepEqual(window.rates(traffic), want.rates, where);
     assert.deepEqual([window.newest, window.start], [want.newest, want.start], where);
-    const shown = sessionsShown(window, traffic, 1e6).map((session) => ({ ...session, flagged: false }));
+    const shown = atOnce(sessionsShown(window, traffic, 1e6)).map((session) => ({ ...session, flagged: false }));
     const byId = (a: { session_id: string | number }, b: { session_id: string | number }) =>
       String(a.session_id) < String(b.session_id) ? -1 : 1;
     assert.deepEqual(shown.sort(byId), want.shown.sort(byId), where);
-    const top = topProducts(window, traffic), ranks = want.products.sort((a, b) => b.clicks - a.clicks || b.purchases - a.purchases);
+    const top = atOnce(topProducts(window, traffic)),
+      ranks = want.products.sort((a, b) => b.clicks - a.clicks || b.purchases - a.purchases);
     assert.deepEqual(
       top.map(({ clicks, purchases }) => [clicks, purchases]),
       ranks.slice(0, 10).map((p) => [p.clicks, p.purchases]),
@@ -79,7 +81,10 @@ Deno.test("a window that passes batches over has the rates of all whole, and els
       if (isPassed && to < events.length) window.passOver(batchOf(part));
       else window.add(batchOf(part));
     }
-    const where = `seed ${seed}`, whole = recount(events, new Set()), want = recount(looked, new Set()), { all, humans } = totals(window);
+    const where = `seed ${seed}`,
+      whole = recount(events, new Set()),
+      want = recount(looked, new Set()),
+      { all, humans } = atOnce(totals(window));
     assert.deepEqual(window.rates("all"), whole.rates, where);
     assert.deepEqual(window.rates("humans"), want.rates, where);
     const { clicks, page_views, add_to_carts, searches, purchases } = whole.totals;
@@ -138,7 +143,7 @@ Deno.test("a window that is full drops its oldest seconds, and its figures stay 
       if (event.time >= window.start) kept.push(event);
     }
     assert.equal(window.capped, true);
-    const rest = kept.filter(({ time }) => time >= window.start), counted = totals(window).all;
+    const rest = kept.filter(({ time }) => time >= window.start), counted = atOnce(totals(window)).all;
     assert.ok(rest.length > 50, `seed ${seed}`);
     assert.equal(counted.sessions, new Set(rest.map(({ session }) => session)).size, `seed ${seed}`);
     assert.equal(counted.clicks, events.filter(({ time, kind }) => time >= window.start && kind === CLICK).length, `seed ${seed}`);
@@ -150,7 +155,7 @@ Deno.test("a window takes exactly as many cells as it may hold", () => {
   const add = (cells: number) => {
     const window = new LiveWindow(10);
     window.add(batchOf(Array.from({ length: cells }, (_, i) => click(NOW + i * 10_000, "1", String(i)))));
-    return { capped: window.capped, clicks: totals(window).all.clicks };
+    return { capped: window.capped, clicks: atOnce(totals(window)).all.clicks };
   };
   assert.deepEqual(add(9), { capped: false, clicks: 9 });
   assert.deepEqual(add(10), { capped: false, clicks: 10 });
@@ -160,17 +165,17 @@ Deno.test("a window takes exactly as many cells as it may hold", () => {
 Deno.test("a window says that it lacks events when its last seconds alone are too many", () => {
   const window = new LiveWindow(10);
   window.add(batchOf(Array.from({ length: 25 }, (_, i) => click(NOW + i, String(i)))));
-  assert.deepEqual([window.capped, totals(window).all.sessions, window.rates("all").at(-1)!.clicks], [true, 10, 25]);
+  assert.deepEqual([window.capped, atOnce(totals(window)).all.sessions, window.rates("all").at(-1)!.clicks], [true, 10, 25]);
   for (let i = 1; i <= 180; i++) window.add(batchOf([click(NOW + i * 10_000)]));
   assert.equal(window.capped, true, "as long as the room is scarce");
-  assert.equal(totals(window).all.sessions, 1);
+  assert.equal(atOnce(totals(window)).all.sessions, 1);
 });
 
 Deno.test("a window ends with the bucket of its newest event, 30 minutes long", () => {
   const clicksOf = (...times: number[]) => {
     const window = new LiveWindow();
     window.add(batchOf(times.map((time) => click(time))));
-    return totals(window).all.clicks;
+    return atOnce(totals(window)).all.clicks;
   };
   const start = NOW - 179 * 10_000;
   assert.deepEqual([clicksOf(start - 1, NOW), clicksOf(start, NOW), clicksOf(start, NOW + 9_999), clicksOf(start, NOW + 10_000)], [
@@ -195,9 +200,14 @@ Deno.test("an event counts as at most so far ahead of its arrival", () => {
 Deno.test("a window without events has figures of nothing", () => {
   const window = new LiveWindow();
   window.setFlagged("1", true);
-  const { all } = totals(window);
+  const { all } = atOnce(totals(window));
   assert.deepEqual([all.sessions, all.conversion_rate, all.avg_session_duration_s, all.clicks], [0, null, null, 0]);
-  assert.deepEqual([window.rates("all"), topProducts(window, "all"), sessionsShown(window, "all"), window.capped], [[], [], [], false]);
+  assert.deepEqual([window.rates("all"), atOnce(topProducts(window, "all")), atOnce(sessionsShown(window, "all")), window.capped], [
+    [],
+    [],
+    [],
+    false,
+  ]);
 });
 
 Deno.test("what comes in a second is counted over the last ten whole ones", () => {
@@ -213,12 +223,12 @@ Deno.test("what comes in a second is counted over the last ten whole ones", () =
 Deno.test("the sessions shown are the same ones while they are there, at most as many as asked for", () => {
   const window = new LiveWindow(), ids = Array.from({ length: 2000 }, (_, i) => i % 2 === 0 ? String(i) : `v${i}`);
   window.add(batchOf(ids.map((session) => click(NOW, session))));
-  const before = sessionsShown(window, "all", 100).map(({ session_id }) => session_id);
+  const before = atOnce(sessionsShown(window, "all", 100)).map(({ session_id }) => session_id);
   assert.equal(new Set(before).size, 100);
   window.add(batchOf(Array.from({ length: 500 }, (_, i) => ({ ...click(NOW, `w${i}`), kind: PURCHASE }))));
-  const after = sessionsShown(window, "all", 100).map(({ session_id }) => session_id);
+  const after = atOnce(sessionsShown(window, "all", 100)).map(({ session_id }) => session_id);
   assert.ok(before.filter((session) => after.includes(session)).length > 60);
-  assert.deepEqual([99, 100, 101].map((most) => sessionsShown(window, "all", most).length), [99, 100, 101]);
+  assert.deepEqual([99, 100, 101].map((most) => atOnce(sessionsShown(window, "all", most)).length), [99, 100, 101]);
 });
 
 Deno.test("words that the window does not hold are forgotten, and those that it holds are not", () => {
@@ -227,9 +237,9 @@ Deno.test("words that the window does not hold are forgotten, and those that it 
   for (let from = 0; from < many; from += 4096) {
     window.add(batchOf(Array.from({ length: 4096 }, (_, i) => click(NOW + 1_000_000, `v${from + i}`))));
   }
-  assert.equal(topProducts(window, "all")[1].item_id, "shoes");
+  assert.equal(atOnce(topProducts(window, "all"))[1].item_id, "shoes");
   window.add(batchOf([click(NOW + 1_000_000, "first of all", "shoes")]));
-  assert.deepEqual(topProducts(window, "all")[1], { item_id: "shoes", clicks: 2, purchases: 0 });
+  assert.deepEqual(atOnce(topProducts(window, "all"))[1], { item_id: "shoes", clicks: 2, purchases: 0 });
 });
 
 Deno.test("rows of codes are found and keep what they hold until they are needed no more, whatever shares their places", () => {
@@ -245,8 +255,8 @@ Deno.test("rows of codes are found and keep what they hold until they are needed
     held.set(code, table.rows[at + HELD]);
   }
   const alive = [...held].filter(([, value]) => value > 0), found: [number, number][] = [];
-  table.purge();
-  table.forEach((rows, at) => found.push([rows[at], rows[at + HELD]]));
+  atOnce(table.purge());
+  atOnce(table.forEach((rows, at) => found.push([rows[at], rows[at + HELD]])));
   const byCode = (a: [number, number], b: [number, number]) => a[0] - b[0];
   assert.deepEqual(found.sort(byCode), alive.sort(byCode));
 });
