@@ -49,7 +49,7 @@ const suites: readonly Suite[] = [
   {
     name: "hostile requests",
     paths: ["routes", "sites", "paths", "headers"].map((one) => `hostile/${one}_test.ts`),
-    doses: { GUARDIAN_TEST_SPELLINGS: [6, 20] },
+    doses: { GUARDIAN_TEST_SPELLINGS: [8, 20] },
   },
   {
     name: "hostile texts",

@@ -160,32 +160,36 @@ export class RateLimits {
 
   /** Counts a try to sign in, besides `admit`. Throws `rate_limited`. */
   admitSignIn(client: Client): Standing {
-    return this.#ofAddress(this.#signIns, client)!;
+    return this.#ofAddress(this.#signIns, client, SIGN_IN)!;
   }
 
   #ofToken(id: string): Bucket | null {
     const now = this.clock.monotonic(), bucket = this.#tokens?.of(id, id, now) ?? null;
-    return bucket === null ? null : taken(bucket, now, "its token");
+    return bucket === null ? null : taken(bucket, now, OF_TOKEN);
   }
 
-  #ofAddress(buckets: Buckets | null, { address }: Client): Bucket | null {
+  #ofAddress(buckets: Buckets | null, { address }: Client, cannot = OF_ADDRESS): Bucket | null {
     if (buckets === null) return null;
     const now = this.clock.monotonic();
-    return taken(buckets.of(addressKey(address), address, now), now, "its address");
+    return taken(buckets.of(addressKey(address), address, now), now, cannot);
   }
 }
 
-/** A request that came too soon. standing: for the headers of the answer. */
+/** What who comes too soon cannot do, and why. */
+const OF_TOKEN = "answer this request: its token has sent as many as may be sent in that time";
+const OF_ADDRESS = "answer this request: its address has sent as many as may be sent in that time";
+const SIGN_IN = "sign in: too many tries came from this address";
+
+/** A request that came too soon. standing: for the headers of the answer. cannot: what not, and why. */
 export class RateLimited extends GuardianError {
-  constructor(readonly standing: Standing, whose: string, retryAfterS: number) {
-    const why = `${whose} has sent as many as may be sent in that time; wait for ${retryAfterS} s`;
-    super("rate_limited", `Cannot answer this request: ${why}, and send fewer at once`, { retryAfterS });
+  constructor(readonly standing: Standing, cannot: string, retryAfterS: number) {
+    super("rate_limited", `Cannot ${cannot}; wait for ${retryAfterS} s, and send fewer at once`, { retryAfterS });
   }
 }
 
-function taken(bucket: Bucket, now: number, whose: string): Bucket {
+function taken(bucket: Bucket, now: number, cannot: string): Bucket {
   if (bucket.take(now)) return bucket;
-  throw new RateLimited(bucket, whose, bucket.waitS);
+  throw new RateLimited(bucket, cannot, bucket.waitS);
 }
 
 /** Which shared bucket the network of an address has: an own one is seldom worth keeping, and neighbours in one are few. */

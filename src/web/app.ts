@@ -98,7 +98,8 @@ function answerDirectly(app: OpenAPIHono<Kept>, service: Service, endpoints: rea
   const jsonHeaders = [...JSON_HEADERS, ...headers];
   const finished = (request: Request, response: Response, standing: Standing | null, isComplete = false) => {
     if (!isComplete) complete(response.headers, headers);
-    if (standing !== null) tellStanding(response.headers, standing);
+    // Another limit than that of all requests may have turned it away, which its answer then tells of.
+    if (standing !== null && (response.status !== 429 || !response.headers.has("RateLimit"))) tellStanding(response.headers, standing);
     tellPage(response.headers, cors.headersFor(request));
     return response;
   };

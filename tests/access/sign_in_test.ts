@@ -344,7 +344,8 @@ Deno.test("tries to sign in are counted by address, right ones too, and wait bey
     assert.deepEqual(await statuses(2, "192.0.2.1", TOKEN), [200, 429]);
     const late = await post("/session", { body: { token: TOKEN }, from: "192.0.2.1" });
     assert.equal(late.headers.get("retry-after"), String(limits.signInEveryS));
-    await assertProblem(late, 429, "rate_limited");
+    assert.match(late.headers.get("ratelimit")!, /^"sign-in";r=0;/, "the limit that turned it away, not that of all requests");
+    assert.match(String((await assertProblem(late, 429, "rate_limited")).detail), /^Cannot sign in: too many tries /);
     assert.deepEqual(await statuses(1, "192.0.2.2", TOKEN), [200], "nobody else waits");
     clock.pass(limits.signInEveryS * 1000 - 1);
     assert.deepEqual(await statuses(1, "192.0.2.1", TOKEN), [429]);
