@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { endpoints } from "../../routes/mod.ts";
 import type { CallerOut } from "../../routes/session.ts";
-import { Access, type AccessOptions, openAccess } from "../../src/access/access.ts";
+import { type Access, type AccessOptions, openAccess } from "../../src/access/access.ts";
 import type { Scope } from "../../src/access/credential.ts";
 import { frontOf } from "../../src/access/front.ts";
 import { Sessions } from "../../src/access/sessions.ts";
