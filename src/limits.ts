@@ -181,7 +181,10 @@ export const limits = {
   paneAheadSessionsMax: 128,
   /** Open 30 s panes of one partition and lane; only hostile time stamps need more. Beyond: the event is counted as `evicted`. */
   panesMax: 4096,
-  /** Sessions of one pane whose single clicks are followed one by one. Beyond: counted as `evicted`. */
+  /**
+   * Sessions of one pane whose single clicks are followed one by one, and as many with 50 clicks or more, which are not forgotten; where
+   * paneAheadSessionsMax holds, a sixteenth of that. Beyond: counted as `evicted`, and a window of theirs is not reported.
+   */
   paneHotSessionsMax: 16_384,
   /** Bytes of tables of closed panes that one lane keeps for those to come. More: they are made anew. */
   paneReuseBytesMax: 16 * MIB,

@@ -18,8 +18,10 @@ const FOLLOW_LONG = 30;
 const AHEAD_MS = 5 * 60_000;
 /** None begins later than this, ms: so there are never too many, whichever of them have closed. */
 const AHEAD_MOST_MS = (limits.panesMax - 64) * PANE_MS;
-/** Both panes beside have no more busy sessions than so many times what they may have of hot ones: others are followed no more. */
-const FOLLOWED_ONLY = 4;
+/** Hot sessions of such a pane, as a share of the sessions it may have: each takes as much as a hundred others. */
+const AHEAD_HOT = 1 / 16;
+/** Sessions that are followed in a pane no more, as a share of the hot ones it may have, that may stay in it until they are dropped. */
+const UNLINKED = 4;
 assert(NOTED_CLICKS_MAX < Math.min(FOLLOW_SHORT, FOLLOW_LONG), "a session that is merely noted has no window worth following");
 
 /** What a lane reports of a window at an offset. `session` and items are the engine's codes, as signed integers. */
@@ -46,6 +48,8 @@ export class Lane {
   readonly #panes = new Map<number, Pane>();
   #recent: Pane | null = null;
   #followed: HotWindow[] = [];
+  /** Windows among them that were dropped since they were last sorted out: so many at the most. */
+  #dropped = 0;
   /** The batch at hand: times of its rows, their first offset, and how far they may move time. */
   #times: Float64Array = new Float64Array(0);
   #firstOffset = 0;
@@ -161,10 +165,16 @@ export class Lane {
     const part = time - pane.start < PART_MS ? 0 : time - pane.start < 2 * PART_MS ? 1 : 2;
     const seen = pane.click(session, item, part);
     if (seen === KNOWN_SESSION) return false;
-    if (seen !== NEW_SESSION) this.#follow(pane, seen, item, part, time, this.#firstOffset + row);
     // By the arrival, which is in the log: the same clicks are forgotten when it is read again.
-    const most = pane.start > this.#mostTime + AHEAD_MS ? this.most.paneAheadSessionsMax : this.most.paneSessionsMax;
-    if (pane.isFull(most)) this.#forget(pane, most);
+    const isAhead = pane.start > this.#mostTime + AHEAD_MS;
+    const sessionsMax = isAhead ? this.most.paneAheadSessionsMax : this.most.paneSessionsMax;
+    const hotMax = isAhead ? Math.ceil(AHEAD_HOT * sessionsMax) : this.most.paneHotSessionsMax;
+    if (seen !== NEW_SESSION) {
+      const hasMore = pane.weigh(seen, hotMax);
+      this.#follow(pane, seen, item, part, time, this.#firstOffset + row);
+      if (!hasMore) return false;
+    }
+    if (pane.isFull(sessionsMax, hotMax)) this.#forget(pane, sessionsMax, hotMax);
     return seen === NEW_SESSION;
   }
 
@@ -177,38 +187,53 @@ export class Lane {
     for (const window of this.#followed) window.codes(each);
   }
 
-  #forget(pane: Pane, sessionsMax: number): void {
+  #forget(pane: Pane, sessionsMax: number, hotMax: number): void {
     const beside = [this.#panes.get(pane.start - PANE_MS), this.#panes.get(pane.start + PANE_MS)] as const;
-    let dropped = false;
-    this.evicted += pane.forget(sessionsMax, (hot) => {
-      dropped = true;
+    let hasLeft = false;
+    this.evicted += pane.forget(sessionsMax, hotMax, (hot) => {
+      hasLeft = true;
       return this.#leave(hot, ...beside);
     });
-    if (!dropped) return;
-    this.#followed = this.#followed.filter(({ isDropped }) => !isDropped);
-    for (const other of beside) if (other !== undefined && other.followedOnly > FOLLOWED_ONLY * this.most.paneHotSessionsMax) other.purge();
+    if (!hasLeft) return;
+    // Not each time, as there may be many more of others.
+    if (2 * this.#dropped > this.#followed.length) {
+      this.#followed = this.#followed.filter(({ isDropped }) => !isDropped);
+      this.#dropped = 0;
+    }
   }
 
   /** Follows a session no more for its clicks in a pane. Returns whether it is followed there still for its clicks in the panes beside. */
   #leave(hot: HotSession, before: Pane | undefined, after: Pane | undefined): boolean {
-    for (const window of hot.short) if (window !== null && window.state !== "provisional") window.isDropped = true;
+    for (const window of hot.short) if (window !== null) this.#drop(window);
     const earlier = before?.hotOf(hot.session) ?? null, later = after?.hotOf(hot.session) ?? null;
     if (hot.earlier !== null && !earlier?.busy) {
-      if (earlier !== null) earlier.own = null;
-      hot.earlier.isDropped = hot.earlier.state !== "provisional";
+      if (earlier !== null) this.#unlink(before!, earlier, "own");
+      this.#drop(hot.earlier);
       hot.earlier = null;
     }
     if (hot.own !== null && !later?.busy) {
-      if (later !== null) later.earlier = null;
-      hot.own.isDropped = hot.own.state !== "provisional";
+      if (later !== null) this.#unlink(after!, later, "earlier");
+      this.#drop(hot.own);
       hot.own = null;
     }
     return hot.isLinked;
   }
 
+  #unlink(pane: Pane, hot: HotSession, window: "own" | "earlier"): void {
+    hot[window] = null;
+    pane.unlink(UNLINKED * this.most.paneHotSessionsMax);
+  }
+
+  /** One that is provisional has closed, or its session is heavy in a pane of it, and is not forgotten there. */
+  #drop(window: HotWindow): void {
+    if (window.state === "provisional" || window.isDropped) return;
+    window.isDropped = true;
+    this.#dropped++;
+  }
+
   #follow(pane: Pane, hot: HotSession, item: number, part: number, time: number, offset: number): void {
     const short = hot.short[part];
-    if (short !== null) this.#add(short, time, item, offset);
+    if (short !== null) this.#add(short, hot, time, item, offset);
     else if (hot.partClicks[part] >= FOLLOW_SHORT) {
       const start = pane.start + part * PART_MS;
       if (start + PART_MS > this.watermark) {
@@ -216,8 +241,8 @@ export class Lane {
         hot.short[part] = this.#newWindow(highFrequency, hot.session, start, hot.partItems[part], hot.partClicks[part]);
       }
     }
-    if (hot.earlier !== null) this.#addLong(hot.earlier, time, item, offset);
-    if (hot.own !== null) this.#addLong(hot.own, time, item, offset);
+    if (hot.earlier !== null) this.#addLong(hot.earlier, hot, time, item, offset);
+    if (hot.own !== null) this.#addLong(hot.own, hot, time, item, offset);
     if (!hot.busy && hot.clicks >= FOLLOW_LONG) this.#followLong(pane, hot);
   }
 
@@ -257,13 +282,20 @@ export class Lane {
     return this.#newWindow(botLike, session, start, items, clicks);
   }
 
-  #addLong(window: HotWindow, time: number, item: number, offset: number): void {
+  #addLong(window: HotWindow, hot: HotSession, time: number, item: number, offset: number): void {
     if (window.end > this.watermark) window.items.add(item);
-    this.#add(window, time, item, offset);
+    this.#add(window, hot, time, item, offset);
+  }
+
+  /** Whether the session of a window is heavy in a pane of it, and so is not forgotten before the window closes. hot: what it is in one. */
+  #isKept({ start, rule, session }: HotWindow, hot: HotSession): boolean {
+    if (hot.heavy) return true;
+    if (rule !== botLike) return false;
+    return [start, start + PANE_MS].some((pane) => this.#panes.get(pane)?.hotOf(session)?.heavy);
   }
 
   /** Counts a click, which is among the window's items already if it is a short one. */
-  #add(window: HotWindow, time: number, item: number, offset: number): void {
+  #add(window: HotWindow, hot: HotSession, time: number, item: number, offset: number): void {
     if (window.state === "over" || window.end <= this.watermark) return;
     window.add(time, item, offset);
     const { rule } = window;
@@ -271,7 +303,7 @@ export class Lane {
       const shown = window.state === "provisional";
       window.state = "over";
       if (shown) this.report("retracted", window, offset);
-    } else if (window.state === "quiet" && holds(rule, window.clicks, window.uniqueItems)) {
+    } else if (window.state === "quiet" && holds(rule, window.clicks, window.uniqueItems) && this.#isKept(window, hot)) {
       window.state = "provisional";
       window.tippedAt = time;
       this.report("provisional", window, offset);
@@ -281,7 +313,7 @@ export class Lane {
   #openPane(start: number, offset: number): Pane | null {
     if (this.#panes.size >= limits.panesMax || start > this.#mostTime + AHEAD_MOST_MS) return null;
     const pane = this.#pooled() ?? new Pane();
-    pane.reset(start, offset, this.most.paneHotSessionsMax);
+    pane.reset(start, offset);
     this.#panes.set(start, pane);
     for (const hot of this.#panes.get(start - PANE_MS)?.busy ?? []) this.#linkNeighbour(pane, hot, start - PANE_MS);
     for (const hot of this.#panes.get(start + PANE_MS)?.busy ?? []) this.#linkNeighbour(pane, hot, start);

@@ -95,7 +95,6 @@ export class Pane {
   #shift = 24;
   /** Slots in use: sessions that clicked here, and those that are followed because of their clicks in the panes beside. */
   #used = 0;
-  #hotMax: number = limits.paneHotSessionsMax;
   /**
    * Sessions that clicked here and are not heavy, those of them that are HotSessions by their own clicks, and heavy ones. By these alone it is
    * decided what is forgotten: they depend on the clicks in this pane, where what is followed depends on windows, which may have closed when
@@ -104,17 +103,18 @@ export class Pane {
   #light = 0;
   #lightHot = 0;
   #heavy = 0;
+  /** Times that a session was followed here no more, since such were dropped. */
+  #unlinked = 0;
   #clicks: Int32Array = new Int32Array(CLICK_WORDS * CLICKS_AT_FIRST);
   /** Where the next click goes in the log, counted in words. */
   #end = 0;
   /** Of no use but that it is kept, so that what `foresee` does is done. */
   #foreseen = 0;
 
-  /** Makes the pane one for another time, with nothing in it; its tables are kept, so that it need not grow again. hotMax: its hot sessions. */
-  reset(start: number, firstOffset: number, hotMax: number = limits.paneHotSessionsMax): void {
+  /** Makes the pane one for another time, with nothing in it; its tables are kept, so that it need not grow again. */
+  reset(start: number, firstOffset: number): void {
     this.start = start;
     this.firstOffset = firstOffset;
-    this.#hotMax = hotMax;
     this.hot = [];
     this.busy = [];
     if (this.#slots.length > STRIDE * SLOTS_AT_FIRST && this.#used * STRIDE * SPARSE < this.#slots.length) {
@@ -126,6 +126,7 @@ export class Pane {
       this.#light =
       this.#lightHot =
       this.#heavy =
+      this.#unlinked =
         0;
     this.#end = 0;
     this.#slots.fill(EMPTY);
@@ -164,19 +165,24 @@ export class Pane {
     }
     const hot = state < 0 ? this.hot[state - HOT] : this.#promote(at);
     hot.add(part, item);
-    if (hot.clicks <= HEAVY_CLICKS && !hot.heavy) this.#countClick(hot);
     return hot;
   }
 
-  #countClick(hot: HotSession): void {
+  /** Has to follow each click of a HotSession. heavyMax: heavy ones the pane may have. Returns whether there are more now of those it limits. */
+  weigh(hot: HotSession, heavyMax: number): boolean {
+    if (hot.heavy) return false;
     if (hot.clicks === 1) this.#light++;
     else if (hot.clicks === NOTED_CLICKS_MAX + 1) this.#lightHot++;
-    else if (hot.clicks === HEAVY_CLICKS && this.#heavy < this.#hotMax) {
-      hot.heavy = true;
-      this.#light--;
-      this.#lightHot--;
-      this.#heavy++;
+    else {
+      if (hot.clicks >= HEAVY_CLICKS && this.#heavy < heavyMax) {
+        hot.heavy = true;
+        this.#light--;
+        this.#lightHot--;
+        this.#heavy++;
+      }
+      return false;
     }
+    return true;
   }
 
   /**
@@ -210,32 +216,30 @@ export class Pane {
     return state < 0 ? this.hot[state - HOT] : null;
   }
 
-  /** True when the pane has more than `sessionsMax` sessions, or more hot ones than it may: `forget` has to follow. */
-  isFull(sessionsMax: number): boolean {
-    return this.#light > sessionsMax || this.#lightHot > this.#hotMax;
+  /** True when the pane has more than `sessionsMax` sessions that are not heavy, or more than `hotMax` of them hot: `forget` has to follow. */
+  isFull(sessionsMax: number, hotMax: number): boolean {
+    return this.#light > sessionsMax || this.#lightHot > hotMax;
   }
 
   /**
    * Forgets the sessions with the fewest clicks until half of what is allowed is left, heavy ones never; where there are too many hot ones
    * alone, those of them with the fewest. leave: called with each hot one; returns whether it is followed here still. Returns how many.
    */
-  forget(sessionsMax: number, leave: (hot: HotSession) => boolean): number {
+  forget(sessionsMax: number, hotMax: number, leave: (hot: HotSession) => boolean): number {
     const before = this.#light;
     if (this.#light > sessionsMax) this.#keep(1, this.#leastKept(1, sessionsMax / 2), leave);
     const first = NOTED_CLICKS_MAX + 1;
-    if (this.#lightHot > this.#hotMax) this.#keep(first, this.#leastKept(first, this.#hotMax / 2), leave);
+    if (this.#lightHot > hotMax) this.#keep(first, this.#leastKept(first, hotMax / 2), leave);
     this.busy = this.busy.filter(({ busy }) => busy);
     return before - this.#light;
   }
 
-  /** Sessions that are followed here for their clicks in the panes beside alone, or were. */
-  get followedOnly(): number {
-    return this.#used - this.sessions;
-  }
-
-  /** Drops those that are followed no more and never clicked here. */
-  purge(): void {
-    this.#keep(1, 1, () => true);
+  /**
+   * To be told when a session is followed here no more for its clicks in a pane beside: when many are, those that never clicked here are
+   * dropped. most: so many may stay at any rate.
+   */
+  unlink(most: number): void {
+    if (++this.#unlinked > Math.min(this.#used / 2, most)) this.#keep(1, 1, () => true);
   }
 
   /** Calls back with every session and item code that the pane holds. */
@@ -329,6 +333,7 @@ export class Pane {
     this.#slots = new Int32Array(length).fill(EMPTY);
     this.#clicks = new Int32Array(length === slots.length ? clicks.length : CLICK_WORDS * CLICKS_AT_FIRST);
     this.#used = this.#light = this.#lightHot = 0;
+    this.#unlinked = 0;
     this.#end = 0;
     this.hot = [];
     for (let at = 0; at < slots.length; at += STRIDE) {

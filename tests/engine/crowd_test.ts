@@ -112,6 +112,34 @@ Deno.test("what is forgotten depends on the log alone, wherever restarts fall", 
   assert.ok(evicted > 10 * SQUEEZES && confirmed > SQUEEZES, `${evicted} evicted, ${confirmed} confirmed`);
 });
 
+Deno.test("a window reports once, however many sessions a pane may not keep crowd it", () => {
+  const state = new PartitionState(0, { paneHotSessionsMax: 2 }), effects = noEffects(), stream: StreamEvent[] = [];
+  const clicks = (session: string, count: number, from: number) => {
+    for (let i = 0; i < count; i++) stream.push({ ...click(session, from + i, "1"), lane: LIVE, arrival: T0 });
+  };
+  for (let round = 0; round < 3; round++) for (const who of ["1", "2", "3", "4", "5"]) clicks(who, 60, T0 + 100 * round);
+  stream.push({ ...click("9", T0 + 3 * PANE, "1"), lane: LIVE, arrival: T0 + 3 * PANE });
+  for (const batch of batches(stream, 10)) state.step(batch, effects);
+  const told = effects.anomalies.map(({ status, rule, session, windowStart }) => `${status} ${rule.type} ${session} ${windowStart}`);
+  assert.equal(new Set(told).size, told.length, told.join());
+  const ended = effects.anomalies.filter(({ status }) => status !== "provisional").length;
+  assert.ok(ended > 0 && told.length === 2 * ended, told.join());
+  assert.ok(["1", "2"].every((bot) => effects.anomalies.some(({ session, status }) => session === bot && status === "confirmed")));
+});
+
+Deno.test("bots far ahead of their arrival are found, as many as are kept there, and all others cost no more than they send", () => {
+  const most = { paneAheadSessionsMax: 32 }, state = new PartitionState(0, most), effects = noEffects(), ahead = T0 + 20 * PANE;
+  const stream: StreamEvent[] = [];
+  for (let who = 0; who < 200; who++) {
+    for (let i = 0; i < 60; i++) stream.push({ ...click(String(who), ahead + i, "1"), lane: LIVE, arrival: T0 });
+  }
+  for (const batch of batches(stream, 100)) state.step(batch, effects);
+  const found = new Set(effects.anomalies.map(({ session }) => session));
+  assert.deepEqual([...found], ["0", "1"]);
+  assert.ok(state.lanes.get(LIVE)!.sessions <= 8, `${state.lanes.get(LIVE)!.sessions} kept`);
+  assert.ok(state.counters.evicted > 150);
+});
+
 Deno.test("a pane full of sessions near a limit costs no look at all of them a click, and newcomers in it are found", () => {
   const most = { paneSessionsMax: 10_000, paneHotSessionsMax: 64, paneAheadSessionsMax: 100 }, state = new PartitionState(0, most);
   const stream: StreamEvent[] = [];

@@ -42,36 +42,41 @@ Deno.test("a click is counted as evicted when its pane is one beyond panesMax", 
   }
 });
 
+function clickIn(pane: Pane, session: number, hotMax: number = limits.paneHotSessionsMax): void {
+  const seen = pane.click(session, 1, 0);
+  if (typeof seen !== "number") pane.weigh(seen, hotMax);
+}
+
 Deno.test("hot sessions of a pane are forgotten when they are one beyond paneHotSessionsMax, and those that are merely noted stay", () => {
   for (const by of EDGES) {
     const pane = new Pane(), hot = limits.paneHotSessionsMax + by, left: number[] = [];
     pane.reset(T0, 0);
-    for (let session = 0; session < hot; session++) for (let i = 0; i < 25 + session % 3; i++) pane.click(session, 1, 0);
+    for (let session = 0; session < hot; session++) for (let i = 0; i < 25 + session % 3; i++) clickIn(pane, session);
     pane.click(-7, 1, 0);
-    assert.deepEqual([pane.isFull(limits.paneSessionsMax), pane.sessions], [by > 0, hot + 1], `${by}`);
+    assert.deepEqual([pane.isFull(limits.paneSessionsMax, limits.paneHotSessionsMax), pane.sessions], [by > 0, hot + 1], `${by}`);
     if (by <= 0) continue;
-    const gone = pane.forget(limits.paneSessionsMax, ({ clicks }) => (left.push(clicks), false));
+    const gone = pane.forget(limits.paneSessionsMax, limits.paneHotSessionsMax, ({ clicks }) => (left.push(clicks), false));
     assert.deepEqual([gone, left.length, pane.hot.length], [left.length, left.length, hot - left.length]);
     assert.ok(left.includes(25) && left.includes(26) && !left.includes(27), "those with the fewest clicks");
     assert.ok(pane.hot.length <= limits.paneHotSessionsMax / 2 && pane.sessions === pane.hot.length + 1, `${pane.hot.length} are left`);
     assert.equal(pane.click(-7, 1, 0), KNOWN_SESSION);
     for (let session = hot; pane.hot.length <= limits.paneHotSessionsMax; session++) {
-      assert.ok(!pane.isFull(limits.paneSessionsMax), `${pane.hot.length} beside those that were left`);
-      for (let i = 0; i < 25; i++) pane.click(session, 1, 0);
+      assert.ok(!pane.isFull(limits.paneSessionsMax, limits.paneHotSessionsMax), `${pane.hot.length} beside those that were left`);
+      for (let i = 0; i < 25; i++) clickIn(pane, session);
     }
-    assert.ok(pane.isFull(limits.paneSessionsMax), "those that were left count");
+    assert.ok(pane.isFull(limits.paneSessionsMax, limits.paneHotSessionsMax), "those that were left count");
   }
 });
 
 Deno.test("sessions with 50 clicks in a pane are never forgotten, as many as paneHotSessionsMax", () => {
   for (const by of EDGES) {
     const pane = new Pane(), hotMax = 8;
-    pane.reset(T0, 0, hotMax);
-    for (let session = 0; session < hotMax + by; session++) for (let i = 0; i < 50; i++) pane.click(session, 1, 0);
-    for (let session = 100; session < 100 + hotMax + 2; session++) for (let i = 0; i < 60; i++) pane.click(session, 1, i % 3);
+    pane.reset(T0, 0);
+    for (let session = 0; session < hotMax + by; session++) for (let i = 0; i < 50; i++) clickIn(pane, session, hotMax);
+    for (let session = 100; session < 100 + hotMax + 2; session++) for (let i = 0; i < 60; i++) clickIn(pane, session, hotMax);
     const left: number[] = [];
-    assert.ok(pane.isFull(100), `${by}`);
-    pane.forget(100, ({ session }) => (left.push(session), false));
+    assert.ok(pane.isFull(100, hotMax), `${by}`);
+    pane.forget(100, hotMax, ({ session }) => (left.push(session), false));
     assert.deepEqual(left.filter((session) => session < hotMax), [], `${by}`);
     assert.equal(left.includes(hotMax), by > 0, `${by}`);
   }
@@ -83,9 +88,13 @@ Deno.test("sessions of a pane are forgotten when they are one beyond paneSession
     pane.reset(T0, 0);
     for (let session = 0; session < paneSessionsMax + by; session++) pane.click(session, 1, 0);
     for (let i = 0; i < 3; i++) pane.click(7, 1, 0);
-    assert.deepEqual([one, pane.sessions, pane.isFull(paneSessionsMax)], [0, paneSessionsMax + by, by > 0], `${by}`);
+    assert.deepEqual(
+      [one, pane.sessions, pane.isFull(paneSessionsMax, limits.paneHotSessionsMax)],
+      [0, paneSessionsMax + by, by > 0],
+      `${by}`,
+    );
     if (by <= 0) continue;
-    assert.equal(pane.forget(paneSessionsMax, () => false), paneSessionsMax + by - 1);
+    assert.equal(pane.forget(paneSessionsMax, limits.paneHotSessionsMax, () => false), paneSessionsMax + by - 1);
     assert.deepEqual([pane.sessions, pane.click(7, 1, 0)], [1, KNOWN_SESSION]);
   }
 });
