@@ -16,7 +16,7 @@ const problem = {
 };
 export const PROBLEM: string = problem.detail;
 
-/** The API behind a page, whose weather can be changed. */
+/** The API behind a page, whose weather can be changed. Who is signed in can be asked in any: what a page does until that is known has tests of its own. */
 export class Api {
   #underWay = 0;
   #waiting: (() => void)[] = [];
@@ -25,7 +25,7 @@ export class Api {
 
   static async of(page: Page, weather: Weather = "well"): Promise<Api> {
     const api = new Api(weather);
-    const isApi = ({ pathname }: URL) => !pathname.startsWith("/dashboard") && pathname !== "/live";
+    const isApi = ({ pathname }: URL) => !pathname.startsWith("/dashboard") && pathname !== "/live" && pathname !== "/session";
     await page.route(isApi, (route) => api.#answer(route));
     const asked = (request: Request) => isApi(new URL(request.url()));
     page.on("request", (request) => asked(request) && api.#underWay++);

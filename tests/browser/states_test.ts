@@ -92,9 +92,6 @@ for (const path of pagePaths) {
     api!.weather = "well";
     await pass(page, 31);
     await isWell(page);
-    // What was asked for once the silence about the session had ended is asked for again by now.
-    await pass(page, 31);
-    await isWell(page);
     await api!.answered();
     await drawn(page);
     const before = await steady(page);
