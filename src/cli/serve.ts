@@ -24,7 +24,7 @@ import { ConnectionGuard } from "./connection_guard.ts";
 import { endAll } from "./ending.ts";
 import { Listening } from "./listening.ts";
 import { type Shell, sleep } from "./shell.ts";
-import { readTls, type Tls } from "./tls.ts";
+import { isPlainForOthers, readTls, type Tls } from "./tls.ts";
 
 const HOUR_MS = 3_600_000, MIB = 2 ** 20;
 /** How long requests that are under way may take once the server is told to stop, ms. */
@@ -94,6 +94,10 @@ export async function serveCommand(settings: Settings, shell: Shell, beginSample
     let told = false;
     stopped.then(() => told = true);
     if (sample !== undefined) await beginSample!(sample, stopped);
+    if (isPlainForOthers(settings, tls)) {
+      const reason = "tokens and events can be read on their way, and browsers keep no sign-in";
+      logLine("warn", "plain_http", { reason, mend: "name --tls-cert and --tls-key, or a proxy that has them with --trusted-proxies" });
+    }
     if (!told) shell.out(`listening on ${urlOf(settings.host, server.port, tls)}`);
     const signal = await stopped;
     logLine("info", "stopping", { signal });

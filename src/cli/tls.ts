@@ -2,6 +2,7 @@
 // What always holds: both or neither; what is wrong is told with the file's name and never with a word of the key.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { isLoopback } from "../access/hosts.ts";
 import type { Settings } from "../config.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
 
@@ -23,6 +24,11 @@ export async function readTls({ tlsCert, tlsKey }: Pick<Settings, "tlsCert" | "t
     throw refused(`the key in "${tlsKey}" does not belong to the certificate in "${tlsCert}"`, "name the two that were made together");
   }
   return { cert, key, validUntil: Date.parse(certificate.validTo) };
+}
+
+/** Whether others reach a server without HTTPS, its own or that of a proxy. */
+export function isPlainForOthers({ host, trustedProxies }: Pick<Settings, "host" | "trustedProxies">, tls: Tls | null): boolean {
+  return tls === null && !isLoopback(host) && trustedProxies.length === 0;
 }
 
 async function textOf(path: string): Promise<string> {

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { GuardianError } from "../../src/errors.ts";
 import { checkCertificate } from "../../src/cli/doctor.ts";
-import { readTls } from "../../src/cli/tls.ts";
+import { isPlainForOthers, readTls, type Tls } from "../../src/cli/tls.ts";
 import { run, serve } from "../support/process.ts";
 
 /**
@@ -52,6 +52,29 @@ Deno.test("doctor says when a certificate is about to end", () => {
   const now = Date.UTC(2026, 0, 1), clock = { now: () => now, monotonic: () => 0 }, fortnight = 14 * 86_400_000;
   for (const [left, ok] of [[fortnight + 1, true], [fortnight, true], [fortnight - 1, false], [-1, false]] as const) {
     assert.equal(checkCertificate(now + left, clock).ok, ok, String(left));
+  }
+});
+
+Deno.test("server that others reach without HTTPS says so at its start, and no other one", async () => {
+  const tls = {} as Tls, proxy = ["10.0.0.1"];
+  for (
+    const [host, trustedProxies, has, said] of [
+      ["0.0.0.0", [], null, true],
+      ["192.0.2.7", [], null, true],
+      ["0.0.0.0", proxy, null, false],
+      ["0.0.0.0", [], tls, false],
+      ["127.0.0.1", [], null, false],
+      ["::1", [], null, false],
+    ] as const
+  ) assert.equal(isPlainForOthers({ host, trustedProxies: [...trustedProxies] }, has), said, host);
+  const data = await Deno.makeTempDir({ prefix: "guardian-tls-" });
+  try {
+    assert.equal((await run("tokens", "create", "--name", "admin", "--scope", "admin", "--data", data)).code, 0);
+    const server = await serve(data, "--host", "0.0.0.0");
+    await server.end("SIGTERM");
+    assert.match(server.logged(), /"level":"warn","event":"plain_http".*--tls-cert and --tls-key/);
+  } finally {
+    await Deno.remove(data, { recursive: true });
   }
 });
 
