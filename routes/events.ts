@@ -66,7 +66,11 @@ export const postEvents = endpoint({
     row: wholeNumber(0, Number.MAX_SAFE_INTEGER - limits.bodyDecodedBytesMax, undefined, {
       means: "With `source`: the row of the body's first event",
     }),
-    [KEY_PARAMETER]: someText({ means: "A page key, from a script that cannot set headers", example: "cgp_abcdefgh_" + "0".repeat(43) }),
+    [KEY_PARAMETER]: someText({
+      means: "A page key, from a script that cannot set headers. `sendBeacon` takes the body as a string: of another type than text, " +
+        "browsers hold it back, as they would send cookies along",
+      example: "cgp_abcdefgh_" + "0".repeat(43),
+    }),
   }),
   headers: z.object({
     "idempotency-key": z.string().max(limits.idempotencyKeyCharsMax).optional().openapi({

@@ -248,11 +248,14 @@ function checkPage(request: Request, path: string | null, origins: readonly stri
 /** A browser says where a request that changes something comes from; what is no browser says nothing. */
 function checkSite(request: Request, host: string): void {
   const origin = request.headers.get("origin"), site = request.headers.get("sec-fetch-site");
-  const foreign = origin !== null ? originHost(origin) !== host : site !== null && site !== "same-origin" && site !== "none";
+  // No page can write this itself. It goes first, as a proxy may tell the host without the port that the page was asked for at.
+  if (site === "same-origin") return;
+  const foreign = origin !== null ? !isOriginOf(host, origin) : site !== null && site !== "none";
   if (!foreign) return;
+  const from = origin === null ? "" : `, "${origin.slice(0, 100)}" and not "${host}"`;
   throw new GuardianError(
     "cross_site",
-    "Cannot take this request: it comes from a page of another site; send it from a program or a server",
+    `Cannot take this request: it comes from a page of another site${from}; send it from a program or a server`,
   );
 }
 
@@ -261,6 +264,9 @@ function checkCsrf(request: Request, csrf: string): void {
   throw new GuardianError("cross_site", "Cannot take this request: it does not bring the X-CSRF-Token of its session; load the page again");
 }
 
-function originHost(origin: string): string | null {
-  return URL.canParse(origin) ? new URL(origin).host : null;
+/** Whether an origin is one of a host, which may name the port that its scheme has anyway, and be written in another way. */
+function isOriginOf(host: string, origin: string): boolean {
+  if (!URL.canParse(origin)) return false;
+  const { protocol, host: named } = new URL(origin), own = `${protocol}//${host}`;
+  return URL.canParse(own) && new URL(own).host === named;
 }

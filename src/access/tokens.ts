@@ -167,6 +167,14 @@ export class Tokens {
   }
 }
 
+/** Whether a store that no server has open holds a token by which somebody could get in. Only reads. */
+export async function anyStored(kv: Deno.Kv, clock: Clock): Promise<boolean> {
+  for await (const { value: { origins, expiresAt } } of kv.list<Stored>({ prefix: stateKeys.tokens() })) {
+    if (origins === null && (expiresAt === null || clock.now() < expiresAt)) return true;
+  }
+  return false;
+}
+
 /** SHA-256 of a text: comparing such tells neither a length nor a common beginning. */
 export function hashOf(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();

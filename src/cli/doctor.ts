@@ -4,6 +4,9 @@
 
 import { statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { isOpen, requireWayIn } from "../access/access.ts";
+import { frontOf } from "../access/front.ts";
+import { anyStored } from "../access/tokens.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { environmentName, loadSettings, type Settings, type SettingSources } from "../config.ts";
 import { GuardianError, reasonOf } from "../errors.ts";
@@ -275,7 +278,7 @@ async function checkStored(patient: Patient): Promise<Finding[]> {
       : await checkServer(owner.address, patient);
   }
   if (!await Deno.stat(paths.state(data)).then(() => true, () => false)) {
-    return [good("stored data", "There is none yet"), checkClock(null, clock)];
+    return [await checkAccess(patient, null), good("stored data", "There is none yet"), checkClock(null, clock)];
   }
   const folder = await Folder.take(data, 1, false);
   const opened: { close(): void }[] = [{ close: () => folder.release() }];
@@ -286,9 +289,21 @@ async function checkStored(patient: Patient): Promise<Finding[]> {
     opened.push(state);
     const log = await KvLog.open(logFile, folder.partitions, clock);
     const { findings, newestArrival } = await checkLog(log);
-    return [...findings, ...await checkLake(state, paths.lake(data)), checkClock(newestArrival, clock)];
+    return [await checkAccess(patient, state), ...findings, ...await checkLake(state, paths.lake(data)), checkClock(newestArrival, clock)];
   } finally {
     for (const part of opened.reverse()) part.close();
+  }
+}
+
+/** Whether the server would start as it is set: one that others could reach wants a token. state: null where there is no folder yet. */
+async function checkAccess({ settings, clock }: Patient, state: Deno.Kv | null): Promise<Finding> {
+  const ways = { ...settings, front: frontOf(settings, { clock, strictTransport: false }) };
+  if (isOpen(ways)) return good("access", "This machine alone can reach the server, and needs no token");
+  try {
+    requireWayIn(ways, { anyActive: state !== null && await anyStored(state, clock) });
+    return good("access", "The server asks for tokens, and there is one in force");
+  } catch (thrown) {
+    return bad("access", reasonOf(thrown), "The server does not start without");
   }
 }
 

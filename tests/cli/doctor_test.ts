@@ -94,11 +94,12 @@ Deno.test("doctor finds nothing wrong with a folder that is not there, an empty 
       "disk",
       "tls",
       "port",
+      "access",
       "log",
       "lake",
       "clock",
     ]);
-    assert.match(well.findings[9].says, /^It holds 100 events/);
+    assert.match(well.findings[10].says, /^It holds 100 events/);
     for (const { mend } of well.findings) assert.equal(mend, null);
   });
 });
@@ -138,6 +139,35 @@ Deno.test("doctor says of each thing that is wrong how to mend it", async () => 
     await told(/^lake: ".*\.parquet" has 10 bytes and is listed with \d+$/);
     Deno.removeSync(part);
     await told(/^lake: ".*\.parquet" is listed and not there$/);
+  });
+});
+
+Deno.test("doctor says when the server would not start for want of a token, and changes none", async () => {
+  await inFolder(async (folder) => {
+    const data = join(folder, "data"), want = /^access: Cannot listen on "(0\.0\.0\.0|127\.0\.0\.1)" without a token/;
+    const open: Record<string, string>[] = [{ host: "0.0.0.0" }, { allowedHosts: "guardian.example" }, { trustedProxies: "10.0.0.1" }];
+    const told = async () => {
+      const all: string[][] = [];
+      for (const flags of open) all.push(wrong(await doctor(data, flags)));
+      return all;
+    };
+    const refused = (all: string[][]) => all.forEach(([one], at) => assert.match(one, want, JSON.stringify(open[at])));
+    refused(await told());
+    assert.deepEqual(wrong(await doctor(data)), []);
+    assert.deepEqual(wrong(await doctor(data, { host: "0.0.0.0", token: "0123456789abcdef0123456789abcdef" })), []);
+    await filled(data);
+    refused(await told());
+    const clock = new TestClock(Date.now());
+    const order = async (origins: string[] | null, expiresAt: number | null) => {
+      const guardian = await Guardian.open({ data, clock, logLine: silent, partitions: 2 });
+      await guardian.tokens.create({ name: "x", scopes: ["ingest"], origins, expiresAt });
+      await guardian.stop();
+    };
+    await order(["https://shop.example"], null);
+    await order(null, 1);
+    refused(await told());
+    await order(null, null);
+    assert.deepEqual(await told(), [[], [], []]);
   });
 });
 

@@ -83,6 +83,35 @@ Deno.test("pages of other sites may not send anything to a server without a toke
   assert.equal(fate({ headers: { origin: "https://shop.example" } }), "taken");
 });
 
+Deno.test("a page of the server is told from others however a proxy writes the host that it was asked for", () => {
+  const access = openAccess({ host: "0.0.0.0", token: TOKEN });
+  const signIn = (host: string, origin: string, site: string | null = null) =>
+    fate({ method: "POST", headers: { host, origin, ...site === null ? {} : { "sec-fetch-site": site } } }, access, "nothing");
+  const same = [
+    ["guardian.example:443", "https://guardian.example"],
+    ["guardian.example:80", "http://guardian.example"],
+    ["Guardian.example", "https://guardian.example"],
+    ["guardian.example:8443", "https://guardian.example:8443"],
+    ["[FD00::7]:443", "https://[fd00::7]"],
+  ];
+  for (const [host, origin] of same) assert.equal(signIn(host, origin), "taken", host);
+  const other = [
+    ["guardian.example", "https://guardian.example:8443"],
+    ["guardian.example:80", "https://guardian.example"],
+    ["guardian.example:443", "http://guardian.example"],
+    ["guardian.example", "https://shop.guardian.example"],
+    ["guardian.example", "null"],
+  ];
+  for (const [host, origin] of other) {
+    assert.equal(signIn(host, origin), "cross_site", origin);
+    for (const site of ["cross-site", "same-site", "none", "Same-Origin, cross-site"]) {
+      assert.equal(signIn(host, origin, site), "cross_site", origin);
+    }
+    // The browser knows what it was asked for, and no page can speak in its place.
+    assert.equal(signIn(host, origin, "same-origin"), "taken", origin);
+  }
+});
+
 Deno.test("token is asked for everywhere but where nothing is needed", () => {
   assert.equal(fate({}, guarded), "unauthorized");
   assert.equal(fate({}, guarded, "nothing"), "taken");
