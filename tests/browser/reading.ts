@@ -51,7 +51,11 @@ async function nextChange(page: Page): Promise<void> {
 /** Waits until nothing on the page is loading. */
 export async function settled(page: Page): Promise<void> {
   await page.locator("main h1").waitFor();
-  await until(page, `document.querySelector("main .loading, main [aria-busy=true]") === null`, "the page to settle");
+  const isStill = () => until(page, `document.querySelector("main .loading, main [aria-busy=true]") === null`, "the page to settle");
+  await isStill();
+  // What has just been drawn for the first time asks for its figures behind the next frame, and says only then that it loads.
+  await page.evaluate(`new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 20))))`);
+  await isStill();
 }
 
 /** Waits until the page has stood still for some frames: long lists are drawn a few rows a frame. */
