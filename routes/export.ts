@@ -2,6 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import { GuardianError } from "../src/errors.ts";
+import { limits } from "../src/limits.ts";
 import { CSV_RULE } from "../src/web/csv.ts";
 import { endpoint } from "../src/web/endpoint.ts";
 import { NDJSON } from "../src/web/ndjson.ts";
@@ -20,6 +21,8 @@ const mediaTypes: Record<ExportFormat, string> = {
 
 /** Services with an export being made: each has DuckDB's memory, so there is one at a time. */
 const busy = new WeakSet<Service>();
+/** How many exports of a service are being sent: until then each has its file on the disk, however slowly it is read. */
+const sent = new WeakMap<Service, number>();
 
 export const exportTable = endpoint({
   method: "get",
@@ -49,7 +52,7 @@ export const exportTable = endpoint({
     ],
   },
   problems: ["not_found", "overloaded", "storage_failing"],
-  handle: async ({ service, path: { table }, query: { start_date: from, end_date: to, format = "json" } }) => {
+  handle: async ({ c, service, path: { table }, query: { start_date: from, end_date: to, format = "json" } }) => {
     if (from !== undefined && to !== undefined && from > to) {
       throw new GuardianError(
         "invalid_parameter",
@@ -61,6 +64,10 @@ export const exportTable = endpoint({
         retryAfterS: RETRY_AFTER_S,
       });
     }
+    if ((sent.get(service) ?? 0) >= limits.exportsSentMax) {
+      const why = `${limits.exportsSentMax} exports are being sent, and each takes room on the disk until then`;
+      throw new GuardianError("overloaded", `Cannot export now: ${why}; ask again when one is done`, { retryAfterS: RETRY_AFTER_S });
+    }
     busy.add(service);
     const { days, dayStates: { zone }, guardian: { anomalies } } = service;
     const file = await exportFile({ days, zone, anomalies }, { table, format, from, to }).finally(() => busy.delete(service));
@@ -70,6 +77,20 @@ export const exportTable = endpoint({
       "Content-Length": String(size),
       "Content-Disposition": `attachment; filename="${table}.${format}"`,
     };
-    return new Response(file.readable, { headers });
+    if (c.req.raw.method === "HEAD") {
+      // Nobody would ever read it to its end.
+      file.close();
+      return new Response(null, { headers });
+    }
+    return new Response(counted(file.readable, service), { headers });
   },
 });
+
+/** The bytes of a file, which counts as being sent until the last of them is, or nobody wants them any more. */
+function counted(file: ReadableStream<Uint8Array<ArrayBuffer>>, service: Service): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const count = (more: number) => sent.set(service, (sent.get(service) ?? 0) + more);
+  const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>();
+  count(1);
+  file.pipeTo(writable).catch(() => {}).finally(() => count(-1));
+  return readable;
+}

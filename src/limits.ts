@@ -313,6 +313,8 @@ export const limits = {
   sessionEventsFilesMax: 2000,
   /** Requests for events of a session, and for a blocklist, that wait for the one being answered. More: 429 with Retry-After. */
   heavyReadsWaitingMax: 16,
+  /** Exports of a folder that are being sent at one time: until then each has its file on the disk. More: 429 with Retry-After. */
+  exportsSentMax: 8,
   /** Days in one answer on how the last days stand: each takes a look at its hours. Above: 400. */
   jobDaysShownMax: 100,
   /** Hours in one timeline. Above: 400. */

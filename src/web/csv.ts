@@ -5,8 +5,11 @@
 
 /** What spreadsheets take for the beginning of a formula, in the width of other scripts too. */
 const SIGN = "=+@\\-−＝＋－＠﹦﹢﹣﹫";
-/** What they pass over before it, and apostrophes: so a text that has one there already gets another, and the way back is exact. */
-const PASSED = "\\p{Z}\\p{Cf}\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f'";
+/**
+ * What they pass over before it; quotes, as with another end of a cell a pair of them may begin one, and goes; and apostrophes: so a text that
+ * has one there already gets another, and the way back is exact.
+ */
+const PASSED = "\\p{Z}\\p{Cf}\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f'\"";
 
 /** Where an apostrophe goes, in this order: behind the first group of a pattern, within a text wherever it fits, or at its beginning. */
 export const formulas: readonly { readonly within: boolean; readonly pattern: string }[] = [
@@ -17,9 +20,9 @@ export const formulas: readonly { readonly within: boolean; readonly pattern: st
 /** The rule, for the descriptions of what answers in CSV. */
 export const CSV_RULE =
   "In CSV, one apostrophe stands before what a spreadsheet would take for a formula: at the beginning of a text, or behind " +
-  "`;`, a tab or a line end within it, where `=`, `+`, `-` or `@` comes next, be they wide ones, or have blanks, invisible characters or " +
-  "apostrophes before them; and before a text that begins with a tab or a line end. Take that one away, and the text is as it was. Numbers " +
-  "are never changed.";
+  "`;`, a tab or a line end within it, where `=`, `+`, `-` or `@` comes next, be they wide ones, or have blanks, invisible characters, " +
+  "quotes or apostrophes before them; and before a text that begins with a tab or a line end. Take that one away, and the text is as it " +
+  "was. Numbers are never changed.";
 
 const [inner, leading] = formulas.map(({ within, pattern }) => new RegExp(pattern, within ? "gu" : "u"));
 const quotedOnes = /[",;\t\r\n]/;

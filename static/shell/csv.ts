@@ -3,7 +3,7 @@
 
 export type Cell = string | number | boolean | null | undefined;
 
-const SIGN = "=+@\\-−＝＋－＠﹦﹢﹣﹫", PASSED = "\\p{Z}\\p{Cf}\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f'";
+const SIGN = "=+@\\-−＝＋－＠﹦﹢﹣﹫", PASSED = "\\p{Z}\\p{Cf}\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f'\"";
 const WITHIN = new RegExp(`([;\\t\\r\\n])([${PASSED}]*[${SIGN}])`, "gu");
 const LEADING = new RegExp(`^([${PASSED}]*[${SIGN}\\t\\r\\n])`, "u");
 

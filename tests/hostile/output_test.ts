@@ -26,13 +26,14 @@ function* cellsOf(csv: string): Generator<string> {
   for (const row of parse(csv) as string[][]) yield* row;
   for (const piece of csv.split(/[;\t\r\n]/)) {
     yield piece;
-    yield piece.replace(/^"/, "");
+    // A quote, and the pair that a doubled one is, begin a text there, and are no part of it.
+    yield piece.replace(/^"+/, "");
   }
 }
 
 /** What the description of the exports says how a text becomes what it was. */
 function undone(cell: string): string {
-  const before = "[\\p{Z}\\p{Cf}\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f']*", sign = "=+@\\-−＝＋－＠﹦﹢﹣﹫";
+  const before = "[\\p{Z}\\p{Cf}\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f'\"]*", sign = "=+@\\-−＝＋－＠﹦﹢﹣﹫";
   return cell.replace(new RegExp(`^'(?=${before}[${sign}\\t\\r\\n])`, "u"), "")
     .replace(new RegExp(`(?<=[;\\t\\r\\n])'(?=${before}[${sign}])`, "gu"), "");
 }

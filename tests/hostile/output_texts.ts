@@ -38,7 +38,7 @@ export const formulas: readonly string[] = [
   "−1+A1",
   "a;=1+1",
   "a; =1+1;b",
-  'a";=1+1;"',
+  'a;"=1+1;b',
   "a;'=1+1",
   "\t=1+1",
   "\r=1+1",

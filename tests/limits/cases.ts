@@ -119,6 +119,7 @@ export const elsewhere: Readonly<Record<string, readonly [file: string, word?: s
   orderItemsMax: ["tests/event/parse_test.ts"],
   jsonDepthMax: ["tests/event/parse_test.ts"],
   rejectsPerBodyMax: ["tests/hostile/bodies_turns_test.ts"],
+  exportsSentMax: ["tests/web/export_test.ts"],
   hostsKnownMax: ["tests/access/hosts_test.ts"],
   allowedHostsMax: ["tests/web/access_test.ts"],
   trustedProxiesMax: ["tests/cli/config_test.ts", '"trustedProxies", 256'],
