@@ -13,8 +13,8 @@ import { serve, type Server } from "../support/process.ts";
 import { tell } from "../support/proof.ts";
 
 const IDS = Number(Deno.env.get("GUARDIAN_TEST_HOSTILE_IDS") ?? 100_000);
-/** Half a million are not enough to fill all tables; from two million on memory does not grow any more. */
-const MEMORY_MIB = IDS <= 500_000 ? 512 : 1_280;
+/** A quarter of a million are not enough to fill all tables; from two million on memory does not grow any more. */
+const MEMORY_MIB = IDS <= 250_000 ? 512 : 1_280;
 const LINES = 500, CONNECTIONS = 4, BOTS = 60, BOT_CLICKS = 60, BOT_CLICKS_AT_ONCE = 10;
 const AHEAD_MS = 23 * 3_600_000, WAIT_MS = 200;
 /** How long the readers may take for what was sent, waits of `WAIT_MS`. */
