@@ -13,7 +13,7 @@ import { serve, type Server } from "../support/process.ts";
 import { tell } from "../support/proof.ts";
 
 const IDS = Number(Deno.env.get("GUARDIAN_TEST_HOSTILE_IDS") ?? 100_000);
-/** A quarter of a million are not enough to fill all tables; from two million on memory does not grow any more. */
+/** A quarter of a million are not enough to fill all tables; beyond, tables are full, and what a collector leaves adds to them. */
 const MEMORY_MIB = IDS <= 250_000 ? 512 : 1_280;
 const LINES = 500, CONNECTIONS = 4, BOTS = 60, BOT_CLICKS = 60, BOT_CLICKS_AT_ONCE = 10;
 const AHEAD_MS = 23 * 3_600_000, WAIT_MS = 200;
